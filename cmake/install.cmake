@@ -1,0 +1,20 @@
+# The installed package: find_package(flowctl), pkg-config, headers, command, man page.
+install(TARGETS flowctl_shared flowctl_static EXPORT flowctl_targets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/flowctl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/flowctl)
+install(EXPORT flowctl_targets NAMESPACE flowctl:: DESTINATION ${package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/flowctl-config.cmake.in
+  ${PROJECT_BINARY_DIR}/flowctl-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/flowctl-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/flowctl-config.cmake ${PROJECT_BINARY_DIR}/flowctl-config-version.cmake
+  DESTINATION ${package_dir})
+
+configure_file(${PROJECT_SOURCE_DIR}/cmake/flowctl.pc.in ${PROJECT_BINARY_DIR}/flowctl.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/flowctl.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+if(FLOWCTL_WITH_TOOLS)
+  install(TARGETS flowctl_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES ${PROJECT_SOURCE_DIR}/man/flowctl.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()

@@ -1,0 +1,164 @@
+/**
+ * @file limiter.h  One handle, one set of verbs, one decision: for every kind of limiter.
+ *
+ * A limiter is made by its kind's create function (token_bucket.h) and used through the verbs here. They differ by what happens
+ * when the permits are not there:
+ *
+ *     flowctl_try_acquire        no, and nothing changes (the 95 % case: one call, one bool)
+ *     flowctl_try_acquire_up_to  as many as there are
+ *     flowctl_decide             no, with when and why
+ *     flowctl_acquire            waits, at most so long
+ *     flowctl_reserve            books them: come back then
+ *     flowctl_peek               nothing is taken, ever
+ *
+ * Each verb has a form ending in `_at` that takes the time, in nanoseconds of the limiter's clock, and reads no clock. Times may come
+ * in any order: an old one never creates permits, it only sees fewer.
+ *
+ * WHAT HOLDS (G1): over any interval of length W, the permits granted by decisions dated in it are at most burst + rate x W, exactly,
+ * under any number of threads and any order of times. A decision is dated `now_ns` of flowctl_decision (a reservation at its due time).
+ *
+ * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire blocks.
+ * The try forms take no lock, allocate nothing and make no system call beyond the clock.
+ *
+ * FORK. In the child a limiter is a private copy with the state of the moment; do not use it if another thread was inside a verb.
+ *
+ * NULL AND CLOSED. A NULL handle or a closed one grants nothing: the decision's verdict is DENY, its status tells why.
+ *
+ * COST 0 asks for nothing: allowed, changes nothing. A cost above the burst can never fit: NEVER, at once, from acquire too.
+ */
+#ifndef FLOWCTL_LIMITER_H
+#define FLOWCTL_LIMITER_H
+
+#include <flowctl/rate.h>
+#include <flowctl/status.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+FLOWCTL_BEGIN
+
+typedef struct flowctl_limiter flowctl_limiter;
+
+/** DENY is zero, so that a decision nobody filled in grants nothing. */
+typedef enum flowctl_verdict {
+    FLOWCTL_DENY = 0,  /**< Not now; nothing was taken. Ask again after retry_after_ns. */
+    FLOWCTL_ALLOW = 1, /**< Granted now. */
+    FLOWCTL_DELAY = 2, /**< Granted and charged; use it after retry_after_ns. Only reserve says so. */
+    FLOWCTL_NEVER = 3  /**< Can't fit at any time: more than the burst. */
+} flowctl_verdict;
+
+/** The name of a verdict, "ALLOW"; "UNKNOWN" for a value that is none. Static. */
+FLOWCTL_API const char *flowctl_verdict_name(flowctl_verdict verdict);
+
+/** flowctl_decision.tier when no tier decided. */
+#define FLOWCTL_NO_TIER (-1)
+
+typedef struct flowctl_decision {
+    flowctl_verdict verdict;
+    flowctl_status status;   /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED. Not OK always comes with DENY. */
+    uint64_t granted;        /**< Permits charged: the cost, or 0. */
+    uint64_t remaining;      /**< Whole permits left after this decision, at now_ns. */
+    uint64_t retry_after_ns; /**< DENY: the same request would fit after so long, if nobody else took any. DELAY: until due.
+                                  ALLOW: 0. NEVER, and a status that is not OK: FLOWCTL_FOREVER. */
+    uint64_t now_ns;         /**< The time the decision was made at; for reserve and acquire, when its permits are due. */
+    int32_t tier;            /**< The tier that decided, or FLOWCTL_NO_TIER. */
+    uint32_t flags;          /**< Zero; later bits tell how a decision came about. */
+} flowctl_decision;
+
+/**
+ * Takes `permits`, all or none, if they are there. False also for NULL, closed, and more than the burst.
+ * Never blocks. Cost: one clock read and one compare-and-swap.
+ */
+FLOWCTL_API bool flowctl_try_acquire(flowctl_limiter *limiter, uint64_t permits);
+FLOWCTL_API bool flowctl_try_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
+
+/** Takes as many whole permits as there are, at most `max_permits`. @return how many, 0 if none. Never blocks. */
+FLOWCTL_API uint64_t flowctl_try_acquire_up_to(flowctl_limiter *limiter, uint64_t max_permits);
+FLOWCTL_API uint64_t flowctl_try_acquire_up_to_at(flowctl_limiter *limiter, uint64_t max_permits, uint64_t now_ns);
+
+/** As try_acquire, and tells verdict, remaining permits and when to try again. Never blocks. A denial costs one division more. */
+FLOWCTL_API flowctl_decision flowctl_decide(flowctl_limiter *limiter, uint64_t permits);
+FLOWCTL_API flowctl_decision flowctl_decide_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
+
+/** What decide would answer; takes and counts nothing. Never blocks. */
+FLOWCTL_API flowctl_decision flowctl_peek(flowctl_limiter *limiter, uint64_t permits);
+FLOWCTL_API flowctl_decision flowctl_peek_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
+
+/** How long until `permits` are there, if nobody else took any: 0 if now, FLOWCTL_FOREVER if never. Never blocks. */
+FLOWCTL_API uint64_t flowctl_time_until(flowctl_limiter *limiter, uint64_t permits);
+FLOWCTL_API uint64_t flowctl_time_until_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
+
+/**
+ * Books `permits` at the first time they fit behind all earlier bookings, if that is at most `max_wait_ns` ahead, and charges them.
+ * ALLOW: use them now. DELAY: use them after retry_after_ns (at now_ns). DENY: not booked, nothing charged; retry_after_ns is then how
+ * long it would have been. While bookings are ahead, nobody's try succeeds. Never waits; a short lock only if there is something to
+ * wait for. Bookings reach at most about 5 years ahead; what would lie beyond is DENY.
+ */
+FLOWCTL_API flowctl_decision flowctl_reserve(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns);
+FLOWCTL_API flowctl_decision flowctl_reserve_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns,
+                                                uint64_t now_ns);
+
+/**
+ * Takes `permits`, waiting for them at most `max_wait_ns` (FLOWCTL_FOREVER: as long as it takes). First come, first served.
+ * When they are due is known at once: if that is later than `max_wait_ns`, it answers DENY without waiting, and nothing was taken.
+ * ALLOW once they are due; a thread that the scheduler wakes late has them still. Status CLOSED if the limiter is closed meanwhile.
+ * A pthread cancellation point: a cancelled thread's place goes to those behind it, nobody loses a permit.
+ * In the `_at` form the wait begins at `now_ns` and ends when the limiter's clock reaches the due time.
+ */
+FLOWCTL_API flowctl_decision flowctl_acquire(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns);
+FLOWCTL_API flowctl_decision flowctl_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns,
+                                                uint64_t now_ns);
+
+/** What happened so far. Sums over all threads, each exact; read one after the other, so not of one instant. */
+typedef struct flowctl_counters {
+    uint64_t allowed;         /**< Calls that were granted, at once or after waiting. */
+    uint64_t allowed_permits; /**< Permits granted by them. */
+    uint64_t denied;          /**< Calls refused for now. */
+    uint64_t never;           /**< Calls refused for ever: cost above the burst. */
+    uint64_t waited;          /**< Of the allowed: those that were not due at once. */
+    uint64_t wait_ns;         /**< The waiting of those, from call to due time, summed. */
+} flowctl_counters;
+
+/** @return OK; INVALID_ARGUMENT for NULL. Works on a closed limiter. Never blocks; reads a few cache lines. */
+FLOWCTL_API flowctl_status flowctl_limiter_counters(const flowctl_limiter *limiter, flowctl_counters *counters);
+
+/** The state of a limiter, for people and metrics. */
+typedef struct flowctl_limiter_info {
+    const char *id;          /**< As given at create; lives as long as the limiter. */
+    flowctl_rate rate;       /**< The effective rate: exactly what was asked for, in lowest terms. */
+    uint64_t burst;          /**< Permits. */
+    uint64_t tokens;         /**< Whole permits there now. */
+    uint64_t debt;           /**< Permits booked ahead of time, rounded up; 0 unless tokens is 0. */
+    uint64_t waiters;        /**< Threads inside acquire that wait. */
+    double rate_per_sec;     /**< `rate` as a number. */
+    double actual_per_sec;   /**< Permits granted per second, lately: see flowctl_limiter_read. */
+    double utilisation;      /**< actual_per_sec / rate_per_sec; above 1 while a burst is used up. */
+    uint64_t units_per_permit; /**< The grid the limiter counts on. */
+    uint64_t exact_every_ns;   /**< Refill is counted without any rounding at times that are whole multiples of this after the
+                                    limiter's start: 1, 1000, 10^6 or 10^9; 0 if the rate is too odd for its burst: then one unit
+                                    at the most is lost per overflow. Never a unit too many, in either case. */
+    uint64_t now_ns;           /**< The time this was read at. */
+} flowctl_limiter_info;
+
+/**
+ * Reads the state. `actual_per_sec` is the average since a mark that lies 1 to 2 s back when this is called at least once a second,
+ * and since the previous call (or create) when it is called less often.
+ * @return OK, INVALID_ARGUMENT, CLOSED. Takes a short lock that decisions never take.
+ */
+FLOWCTL_API flowctl_status flowctl_limiter_read(flowctl_limiter *limiter, flowctl_limiter_info *info);
+FLOWCTL_API flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter_info *info,
+                                                   uint64_t now_ns);
+
+/**
+ * Closes: from now on every verb answers CLOSED, and every thread that waits in acquire returns with CLOSED. The handle stays valid.
+ * Idempotent; NULL-safe. A decision that overlaps the call was made before it.
+ */
+FLOWCTL_API void flowctl_limiter_close(flowctl_limiter *limiter);
+
+/**
+ * Closes, waits until the threads that wait in acquire have left it, and frees. No call may begin after this one began (close
+ * first if you can't know). NULL-safe. Not from a cancellation handler of a thread inside this limiter.
+ */
+FLOWCTL_API void flowctl_limiter_destroy(flowctl_limiter *limiter);
+
+FLOWCTL_END
+#endif

@@ -1,0 +1,49 @@
+/* Clocks behind one vtable, and the way a thread sleeps until a clock reads some time. */
+#ifndef FC_CLOCK_CLOCK_H
+#define FC_CLOCK_CLOCK_H
+
+#include <flowctl/clock.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <time.h>
+
+/*
+ * One sleeping thread. It is woken by its clock or by fc_sleeper_wake; wakes are remembered, so none is lost between deciding to sleep and
+ * sleeping. `lock` is a leaf: nothing else is taken while it is held.
+ */
+struct fc_sleeper {
+    pthread_mutex_t lock;
+    pthread_cond_t wakeup;
+    bool woken;
+    struct fc_sleeper *next, *previous; /* in a manual clock's list */
+    uint64_t until_ns;
+};
+
+struct fc_clock_ops {
+    uint64_t (*now)(const flowctl_clock *clock);
+    /* Sleeps until the clock reads until_ns or the sleeper is woken. A pthread cancellation point; leaves everything unlocked. */
+    void (*sleep)(flowctl_clock *clock, struct fc_sleeper *sleeper, uint64_t until_ns);
+    void (*destroy)(flowctl_clock *clock);
+};
+
+/* A clock of any kind begins with this. */
+struct flowctl_clock {
+    const struct fc_clock_ops *ops;
+};
+
+/* The monotonic clock without a call through a pointer. */
+static inline uint64_t fc_monotonic_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* False if the system has no room for it. */
+bool fc_sleeper_init(struct fc_sleeper *sleeper);
+void fc_sleeper_cleanup(struct fc_sleeper *sleeper);
+void fc_sleeper_wake(struct fc_sleeper *sleeper);
+
+/* Waits until woken, at most until `until_ns` of CLOCK_MONOTONIC (FLOWCTL_FOREVER: no limit), and consumes the wake. Cancellation point. */
+void fc_sleeper_wait(struct fc_sleeper *sleeper, uint64_t until_ns);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * The cell: one word that all threads compare-and-swap, and the profile it is judged by, in one cache line.
+ *
+ * The profile is guarded by a sequence counter in the same line, `gate`: odd while it is being changed, and for ever once the limiter is
+ * closed. A reader takes the gate, the profile, the word, and the gate again; whatever it can't judge by itself (odd gate, a time out of the
+ * profile's reach) it leaves to the slow path, which takes the limiter's lock.
+ */
+#ifndef FC_CORE_CELL_H
+#define FC_CORE_CELL_H
+
+#include "algo/bucket.h"
+
+#include <stdatomic.h>
+
+struct fc_cell {
+    _Alignas(64) _Atomic uint64_t word;
+    /* struct fc_bucket_profile, field by field */
+    _Atomic uint64_t t0_ns, x1, mult_hi, mult_lo, burst, unit;
+    _Atomic uint32_t gate;
+    bool plain_bucket;    /* nothing but this cell decides */
+    bool monotonic_clock; /* the time is CLOCK_MONOTONIC, read without a call through a pointer */
+};
+_Static_assert(sizeof(struct fc_cell) == 64, "the hot data is one cache line");
+
+#define FC_GATE_SHUT UINT32_C(1)
+
+/* What one look at the cell saw: profile and word belong together. */
+struct fc_view {
+    struct fc_bucket_profile profile;
+    uint64_t word;
+};
+
+enum fc_outcome {
+    FC_TAKEN,
+    FC_SHORT,  /* not enough there */
+    FC_NEVER_FITS,
+    FC_SLOW    /* the slow path must look */
+};
+
+static inline void fc_cell_load_profile(const struct fc_cell *cell, struct fc_bucket_profile *p) {
+    /* Acquire, so that the second look at the gate comes after them. */
+    p->t0_ns = atomic_load_explicit(&cell->t0_ns, memory_order_acquire);
+    p->x1 = atomic_load_explicit(&cell->x1, memory_order_acquire);
+    p->mult_hi = atomic_load_explicit(&cell->mult_hi, memory_order_acquire);
+    p->mult_lo = atomic_load_explicit(&cell->mult_lo, memory_order_acquire);
+    p->burst = atomic_load_explicit(&cell->burst, memory_order_acquire);
+    p->unit = atomic_load_explicit(&cell->unit, memory_order_acquire);
+}
+
+/* Only between fc_cell_shut and fc_cell_open, or before the cell is shared. Release, so that they come after the gate was shut. */
+static inline void fc_cell_store_profile(struct fc_cell *cell, const struct fc_bucket_profile *p) {
+    atomic_store_explicit(&cell->t0_ns, p->t0_ns, memory_order_release);
+    atomic_store_explicit(&cell->x1, p->x1, memory_order_release);
+    atomic_store_explicit(&cell->mult_hi, p->mult_hi, memory_order_release);
+    atomic_store_explicit(&cell->mult_lo, p->mult_lo, memory_order_release);
+    atomic_store_explicit(&cell->burst, p->burst, memory_order_release);
+    atomic_store_explicit(&cell->unit, p->unit, memory_order_release);
+}
+
+static inline void fc_cell_shut(struct fc_cell *cell) {
+    atomic_fetch_or_explicit(&cell->gate, FC_GATE_SHUT, memory_order_acq_rel);
+}
+
+static inline void fc_cell_open(struct fc_cell *cell) { atomic_fetch_add_explicit(&cell->gate, 1, memory_order_release); }
+
+/* False if the gate is shut or moved while looking. */
+static inline bool fc_cell_look(const struct fc_cell *cell, struct fc_view *view) {
+    uint32_t gate = atomic_load_explicit(&cell->gate, memory_order_acquire);
+    fc_cell_load_profile(cell, &view->profile);
+    view->word = atomic_load_explicit(&cell->word, memory_order_acquire);
+    return (gate & FC_GATE_SHUT) == 0 && atomic_load_explicit(&cell->gate, memory_order_relaxed) == gate;
+}
+
+static inline bool fc_cell_swap(struct fc_cell *cell, uint64_t seen, uint64_t after) {
+    return atomic_compare_exchange_strong_explicit(&cell->word, &seen, after, memory_order_acq_rel, memory_order_relaxed);
+}
+
+/* After a lost swap: lets the winner keep the line for a moment. */
+static inline void fc_cell_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Takes `permits`, all or none, at now: the hot path. A lost swap looks again; `now` stays, it is the decision's date. */
+static inline enum fc_outcome fc_cell_take(struct fc_cell *cell, uint64_t permits, uint64_t now_ns) {
+    for (;; fc_cell_pause()) {
+        struct fc_view v;
+        uint64_t units, after;
+        if (!fc_cell_look(cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return FC_SLOW;
+        if (!fc_bucket_units(&v.profile, permits, &units)) return FC_NEVER_FITS;
+        if (!fc_bucket_take(&v.profile, fc_bucket_level_at(&v.profile, now_ns), v.word, units, &after)) return FC_SHORT;
+        if (fc_cell_swap(cell, v.word, after)) return FC_TAKEN;
+    }
+}
+
+#endif
