@@ -9,6 +9,7 @@ FLOWCTL_BEGIN
 
 /**
  * Where an object takes its memory from. Each object keeps a copy of the struct; `context` must outlive it.
+ * Both functions or neither (then malloc and free); half an allocator is INVALID_ARGUMENT.
  * Both functions are called by the thread that creates or destroys the object, and never by a decision.
  */
 typedef struct flowctl_allocator {

@@ -40,7 +40,10 @@ FLOWCTL_API flowctl_status flowctl_clock_advance(flowctl_clock *clock, uint64_t 
 /** The time now. NULL reads the monotonic clock. Any thread, never blocks; about the cost of clock_gettime. */
 FLOWCTL_API uint64_t flowctl_clock_now(const flowctl_clock *clock);
 
-/** How many threads sleep on a manual clock inside acquire(); 0 for other clocks. For tests that step time. */
+/**
+ * How many threads sleep on a manual clock inside acquire(), not counting those that were woken and are on their way; 0 for other
+ * clocks. For tests that step time: once it is back at the number of waiting threads, all that this step set off has happened.
+ */
 FLOWCTL_API unsigned flowctl_clock_sleepers(flowctl_clock *clock);
 
 FLOWCTL_END

@@ -155,8 +155,9 @@ FLOWCTL_API flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flo
 FLOWCTL_API void flowctl_limiter_close(flowctl_limiter *limiter);
 
 /**
- * Closes, waits until the threads that wait in acquire have left it, and frees. No call may begin after this one began (close
- * first if you can't know). NULL-safe. Not from a cancellation handler of a thread inside this limiter.
+ * Closes, waits until the threads that wait in acquire have left it, and frees. Other calls must have returned, and none may begin:
+ * only a waiting acquire may be inside (flowctl_limiter_close first, then join your threads, where you can't know). NULL-safe. May
+ * block for as long as a waiter takes to wake up. Not from a cancellation handler of a thread inside this limiter.
  */
 FLOWCTL_API void flowctl_limiter_destroy(flowctl_limiter *limiter);
 

@@ -78,9 +78,9 @@ uint64_t fc_bucket_reanchor(struct fc_bucket_profile *profile, const struct fc_b
 /* The first time at which V reaches `level` (modulo 2^64); FLOWCTL_FOREVER if that is beyond 64 bits. */
 uint64_t fc_bucket_time_of(const struct fc_bucket_profile *profile, const struct fc_bucket_slope *slope, uint64_t level);
 
-/* Whether `now` can be evaluated: at or behind the anchor, and not beyond the horizon. One compare: earlier times wrap around. */
+/* Whether `now` can be evaluated: at or behind the anchor, and not beyond the horizon. */
 static inline bool fc_bucket_in_reach(const struct fc_bucket_profile *p, uint64_t now_ns) {
-    return now_ns - p->t0_ns < FC_HORIZON_NS;
+    return now_ns >= p->t0_ns && now_ns - p->t0_ns < FC_HORIZON_NS;
 }
 
 /* x at a time in reach. */

@@ -1,5 +1,7 @@
 #include "base/memory.h"
 
+#include "base/error.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +16,14 @@ static void default_release(void *block, size_t bytes, void *context) {
     free(block);
 }
 
-flowctl_allocator fc_allocator_or_default(const flowctl_allocator *allocator) {
-    if (allocator != NULL && allocator->allocate != NULL && allocator->release != NULL) return *allocator;
-    return (flowctl_allocator){default_allocate, default_release, NULL};
+flowctl_status fc_allocator_choose(const flowctl_allocator *given, flowctl_allocator *chosen, flowctl_error *err) {
+    *chosen = (flowctl_allocator){default_allocate, default_release, NULL};
+    if (given == NULL || (given->allocate == NULL && given->release == NULL)) return FLOWCTL_OK;
+    if (given->allocate == NULL || given->release == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "allocator: %s is NULL: give both functions, or neither for malloc",
+                       given->allocate == NULL ? "allocate" : "release");
+    *chosen = *given;
+    return FLOWCTL_OK;
 }
 
 /* An allocator promises no more than malloc's alignment: take more, and keep the true start before the aligned block. */

@@ -3,12 +3,13 @@
 #define FC_BASE_MEMORY_H
 
 #include <flowctl/allocator.h>
+#include <flowctl/status.h>
 
 /* A cache line. */
 #define FC_ALIGN 64
 
-/* The caller's allocator, or malloc and free for NULL or one without functions. */
-flowctl_allocator fc_allocator_or_default(const flowctl_allocator *allocator);
+/* The caller's allocator, or malloc and free for NULL or one without functions. INVALID_ARGUMENT for half an allocator. */
+flowctl_status fc_allocator_choose(const flowctl_allocator *given, flowctl_allocator *chosen, flowctl_error *err);
 
 /* `bytes` zeroed bytes at a multiple of FC_ALIGN, NULL if there are none. */
 void *fc_allocate(const flowctl_allocator *allocator, size_t bytes);

@@ -43,7 +43,10 @@ bool fc_sleeper_init(struct fc_sleeper *sleeper);
 void fc_sleeper_cleanup(struct fc_sleeper *sleeper);
 void fc_sleeper_wake(struct fc_sleeper *sleeper);
 
-/* Waits until woken, at most until `until_ns` of CLOCK_MONOTONIC (FLOWCTL_FOREVER: no limit), and consumes the wake. Cancellation point. */
+/* Waits until woken, at most until `until_ns` of CLOCK_MONOTONIC (FLOWCTL_FOREVER: no limit). Cancellation point. */
 void fc_sleeper_wait(struct fc_sleeper *sleeper, uint64_t until_ns);
+
+/* Consumes the wake. Apart from the wait, so that between the two a clock still sees who was woken. */
+void fc_sleeper_rise(struct fc_sleeper *sleeper);
 
 #endif

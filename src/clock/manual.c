@@ -61,6 +61,7 @@ static void manual_sleep(flowctl_clock *clock, struct fc_sleeper *sleeper, uint6
     pthread_cleanup_push(unlist, &l);
     fc_sleeper_wait(sleeper, FLOWCTL_FOREVER);
     pthread_cleanup_pop(1);
+    fc_sleeper_rise(sleeper);
 }
 
 static void manual_destroy(flowctl_clock *clock) {
@@ -80,7 +81,9 @@ flowctl_status flowctl_clock_manual_create(uint64_t start_ns, const flowctl_allo
     if (clock == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "manual clock: the out-pointer clock is NULL");
     *clock = NULL;
-    flowctl_allocator own = fc_allocator_or_default(allocator);
+    flowctl_allocator own;
+    flowctl_status status = fc_allocator_choose(allocator, &own, err);
+    if (status != FLOWCTL_OK) return status;
     struct manual_clock *m = fc_allocate(&own, sizeof *m);
     if (m == NULL)
         return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "manual clock: no memory for %zu bytes", sizeof *m);
@@ -124,7 +127,11 @@ unsigned flowctl_clock_sleepers(flowctl_clock *clock) {
     if (m == NULL) return 0;
     unsigned count = 0;
     pthread_mutex_lock(&m->lock);
-    for (struct fc_sleeper *s = m->sleepers; s != NULL; s = s->next) count++;
+    for (struct fc_sleeper *s = m->sleepers; s != NULL; s = s->next) {
+        pthread_mutex_lock(&s->lock);
+        count += !s->woken;
+        pthread_mutex_unlock(&s->lock);
+    }
     pthread_mutex_unlock(&m->lock);
     return count;
 }

@@ -8,6 +8,7 @@ static uint64_t monotonic_now(const flowctl_clock *clock) {
 static void monotonic_sleep(flowctl_clock *clock, struct fc_sleeper *sleeper, uint64_t until_ns) {
     (void)clock;
     fc_sleeper_wait(sleeper, until_ns);
+    fc_sleeper_rise(sleeper);
 }
 
 /* Not owned by anybody: destroy leaves it alone. */

@@ -38,6 +38,11 @@ void fc_sleeper_wait(struct fc_sleeper *sleeper, uint64_t until_ns) {
         if (until_ns == FLOWCTL_FOREVER) pthread_cond_wait(&sleeper->wakeup, &sleeper->lock);
         else timed_out = pthread_cond_timedwait(&sleeper->wakeup, &sleeper->lock, &until);
     }
-    sleeper->woken = false;
     pthread_cleanup_pop(1);
+}
+
+void fc_sleeper_rise(struct fc_sleeper *sleeper) {
+    pthread_mutex_lock(&sleeper->lock);
+    sleeper->woken = false;
+    pthread_mutex_unlock(&sleeper->lock);
 }

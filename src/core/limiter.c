@@ -18,7 +18,9 @@ const char *flowctl_verdict_name(flowctl_verdict verdict) {
 /* ---- create, close, destroy ---- */
 
 flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_limiter **limiter, flowctl_error *err) {
-    flowctl_allocator allocator = fc_allocator_or_default(setup->allocator);
+    flowctl_allocator allocator;
+    flowctl_status status = fc_allocator_choose(setup->allocator, &allocator, err);
+    if (status != FLOWCTL_OK) return status;
     const char *id = setup->id != NULL ? setup->id : "";
     size_t id_bytes = strlen(id) + 1, bytes = sizeof(flowctl_limiter) + id_bytes;
     flowctl_limiter *l = fc_allocate(&allocator, bytes);
@@ -76,7 +78,10 @@ static flowctl_decision granted_nothing(flowctl_limiter *limiter, uint64_t now_n
     return d;
 }
 
+/* An open gate says so by itself; a shut one may be shut for a moment only, and the lock tells. */
 static bool is_open(flowctl_limiter *limiter) {
+    struct fc_view v;
+    if (fc_cell_look(&limiter->cell, &v)) return true;
     pthread_mutex_lock(&limiter->lock);
     bool open = !limiter->closed;
     pthread_mutex_unlock(&limiter->lock);

@@ -168,18 +168,18 @@ struct booking {
     uint64_t units, start, end, due_ns;
 };
 
+static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FOREVER - ns ? FLOWCTL_FOREVER : ns + by_ns; }
+
 /* Under the lock: moves the word behind the first place where the permits fit. False: *answer says why not. */
 static bool book(flowctl_limiter *l, struct booking *b, flowctl_decision *answer) {
-    uint64_t latest_ns = b->max_wait_ns > FLOWCTL_FOREVER - b->now_ns ? FLOWCTL_FOREVER : b->now_ns + b->max_wait_ns;
     for (;; fc_cell_pause()) {
         struct fc_view v;
-        uint64_t wanted_ns = b->now_ns;
         switch (settle_locked(l, &b->now_ns)) {
         case SETTLED_AGAIN: break;
         case SETTLED_CLOSED: return *answer = fc_refused(FLOWCTL_CLOSED, b->now_ns), false;
         case SETTLED_TOO_OLD: return *answer = too_old(l, b->now_ns), false;
         }
-        if (b->now_ns != wanted_ns) latest_ns = b->max_wait_ns > FLOWCTL_FOREVER - b->now_ns ? FLOWCTL_FOREVER : b->now_ns + b->max_wait_ns;
+        uint64_t latest_ns = later(b->now_ns, b->max_wait_ns);
         fc_cell_look(&l->cell, &v); /* nobody shuts the gate while we hold the lock */
         if (!fc_bucket_units(&v.profile, b->permits, &b->units)) return *answer = never(&v, b->now_ns), false;
         if (!fc_bucket_book(&v.profile, &l->slope, v.word, b->units, b->now_ns, latest_ns, &b->end, &b->due_ns))
@@ -233,21 +233,32 @@ static flowctl_decision bucket_reserve(flowctl_limiter *l, uint64_t permits, uin
 
 struct seat {
     flowctl_limiter *limiter;
+    uint64_t permits, called_ns;
+    uint64_t left_ns; /* when the wait was over */
+    bool served;
     struct fc_waiter waiter;
 };
 
-/* Leaves the queue: served, closed, or (a cancelled thread) before its time. */
+/*
+ * Leaves the queue: served, closed, or (a cancelled thread) before its time. Whoever destroys the limiter waits for the unlock, so nothing of the
+ * limiter is touched behind it.
+ */
 static void stand_up(void *argument) {
     struct seat *s = argument;
     flowctl_limiter *l = s->limiter;
     pthread_mutex_lock(&l->lock);
-    if (!l->closed) fc_waiters_give_up(&l->waiters, &s->waiter, &l->cell, &l->slope, fc_limiter_now(l));
+    if (s->served) {
+        fc_count_allowed(&l->counters, s->permits);
+        fc_count_waited(&l->counters, s->waiter.due_ns - s->called_ns);
+    } else if (!l->closed) {
+        fc_waiters_give_up(&l->waiters, &s->waiter, &l->cell, &l->slope, fc_limiter_now(l));
+    }
     fc_waiters_leave(&l->waiters, &s->waiter);
     pthread_mutex_unlock(&l->lock);
     fc_sleeper_cleanup(&s->waiter.sleeper);
 }
 
-/* Sleeps until due; the due time may come nearer meanwhile. True if closed first. */
+/* Sleeps until due; the due time may come nearer meanwhile. False if closed first. */
 static bool wait_until_due(struct seat *s) {
     flowctl_limiter *l = s->limiter;
     for (;;) {
@@ -255,8 +266,9 @@ static bool wait_until_due(struct seat *s) {
         uint64_t due_ns = s->waiter.due_ns;
         bool closed = l->closed;
         pthread_mutex_unlock(&l->lock);
-        if (fc_limiter_now(l) >= due_ns) return false;
-        if (closed) return true;
+        s->left_ns = fc_limiter_now(l);
+        if (s->left_ns >= due_ns) return true;
+        if (closed) return false;
         l->clock->ops->sleep(l->clock, &s->waiter.sleeper, due_ns);
     }
 }
@@ -283,16 +295,14 @@ static flowctl_decision bucket_acquire(flowctl_limiter *l, uint64_t permits, uin
     flowctl_decision answer;
     if (at_once(l, permits, now_ns, &answer)) return answer;
     struct booking b = {.permits = permits, .max_wait_ns = max_wait_ns, .now_ns = now_ns};
-    struct seat seat = {.limiter = l};
+    struct seat seat = {.limiter = l, .permits = permits};
     if (!sit_down(&seat, &b, &answer)) return answer;
-    bool closed;
+    seat.called_ns = b.now_ns;
     pthread_cleanup_push(stand_up, &seat);
-    closed = wait_until_due(&seat);
+    seat.served = wait_until_due(&seat);
     pthread_cleanup_pop(1);
-    if (closed) return fc_refused(FLOWCTL_CLOSED, fc_limiter_now(l));
+    if (!seat.served) return fc_refused(FLOWCTL_CLOSED, seat.left_ns);
     answer.now_ns = seat.waiter.due_ns;
-    fc_count_allowed(&l->counters, permits);
-    fc_count_waited(&l->counters, answer.now_ns - b.now_ns);
     return answer;
 }
 
