@@ -20,9 +20,14 @@
 #define FLOWCTL_H
 
 #include <flowctl/allocator.h>
+#include <flowctl/change.h>
 #include <flowctl/clock.h>
 #include <flowctl/limiter.h>
+#include <flowctl/observe.h>
 #include <flowctl/rate.h>
+#include <flowctl/reservation.h>
+#include <flowctl/settle.h>
+#include <flowctl/snapshot.h>
 #include <flowctl/status.h>
 #include <flowctl/token_bucket.h>
 #include <flowctl/version.h>

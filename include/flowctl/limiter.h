@@ -8,7 +8,8 @@
  *     flowctl_try_acquire_up_to  as many as there are
  *     flowctl_decide             no, with when and why
  *     flowctl_acquire            waits, at most so long
- *     flowctl_reserve            books them: come back then
+ *     flowctl_take               waits, with a receipt: the actual cost is settled later (settle.h)
+ *     flowctl_reserve            books them: come back then (reservation.h)
  *     flowctl_peek               nothing is taken, ever
  *
  * Each verb has a form ending in `_at` that takes the time, in nanoseconds of the limiter's clock, and reads no clock. Times may come
@@ -54,15 +55,20 @@ FLOWCTL_API const char *flowctl_verdict_name(flowctl_verdict verdict);
 
 typedef struct flowctl_decision {
     flowctl_verdict verdict;
-    flowctl_status status;   /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED. Not OK always comes with DENY. */
+    flowctl_status status;   /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED; NO_MEMORY (reserve). Not OK always comes with DENY. */
     uint64_t granted;        /**< Permits charged: the cost, or 0. */
     uint64_t remaining;      /**< Whole permits left after this decision, at now_ns. */
     uint64_t retry_after_ns; /**< DENY: the same request would fit after so long, if nobody else took any. DELAY: until due.
                                   ALLOW: 0. NEVER, and a status that is not OK: FLOWCTL_FOREVER. */
     uint64_t now_ns;         /**< The time the decision was made at; for reserve and acquire, when its permits are due. */
     int32_t tier;            /**< The tier that decided, or FLOWCTL_NO_TIER. */
-    uint32_t flags;          /**< Zero; later bits tell how a decision came about. */
+    uint32_t flags;          /**< How it came about: FLOWCTL_FLAG_…, or 0. */
 } flowctl_decision;
+
+/** The limiter is in dry run (observe.h) and would have refused. */
+#define FLOWCTL_FLAG_DRY_RUN UINT32_C(1)
+/** The limiter is paused (change.h). */
+#define FLOWCTL_FLAG_PAUSED UINT32_C(2)
 
 /**
  * Takes `permits`, all or none, if they are there. False also for NULL, closed, and more than the burst.
@@ -88,16 +94,6 @@ FLOWCTL_API uint64_t flowctl_time_until(flowctl_limiter *limiter, uint64_t permi
 FLOWCTL_API uint64_t flowctl_time_until_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
 
 /**
- * Books `permits` at the first time they fit behind all earlier bookings, if that is at most `max_wait_ns` ahead, and charges them.
- * ALLOW: use them now. DELAY: use them after retry_after_ns (at now_ns). DENY: not booked, nothing charged; retry_after_ns is then how
- * long it would have been. While bookings are ahead, nobody's try succeeds. Never waits; a short lock only if there is something to
- * wait for. Bookings reach at most about 5 years ahead; what would lie beyond is DENY.
- */
-FLOWCTL_API flowctl_decision flowctl_reserve(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns);
-FLOWCTL_API flowctl_decision flowctl_reserve_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns,
-                                                uint64_t now_ns);
-
-/**
  * Takes `permits`, waiting for them at most `max_wait_ns` (FLOWCTL_FOREVER: as long as it takes). First come, first served.
  * When they are due is known at once: if that is later than `max_wait_ns`, it answers DENY without waiting, and nothing was taken.
  * ALLOW once they are due; a thread that the scheduler wakes late has them still. Status CLOSED if the limiter is closed meanwhile.
@@ -116,10 +112,17 @@ typedef struct flowctl_counters {
     uint64_t never;           /**< Calls refused for ever: cost above the burst. */
     uint64_t waited;          /**< Of the allowed: those that were not due at once. */
     uint64_t wait_ns;         /**< The waiting of those, from call to due time, summed. */
+    uint64_t dry_run_allowed; /**< Of the denied and never: those that a dry run let through. */
+    uint64_t cancelled_permits; /**< Of the allowed permits: given back by cancelled reservations. */
+    uint64_t expired_permits;   /**< Cancelled permits whose place found no taker in time. */
+    uint64_t given_back_permits; /**< Of the allowed permits: given back by settling. */
+    uint64_t forfeited_permits;  /**< Not used, and too old to give back. */
+    uint64_t charged_permits;    /**< Charged by settling, beyond what was allowed. */
+    uint64_t unsettled_permits;  /**< Used, and beyond what could be charged. */
 } flowctl_counters;
 
-/** @return OK; INVALID_ARGUMENT for NULL. Works on a closed limiter. Never blocks; reads a few cache lines. */
-FLOWCTL_API flowctl_status flowctl_limiter_counters(const flowctl_limiter *limiter, flowctl_counters *counters);
+/** @return OK; INVALID_ARGUMENT for NULL. Works on a closed limiter. Takes a short lock that decisions never take. */
+FLOWCTL_API flowctl_status flowctl_limiter_counters(flowctl_limiter *limiter, flowctl_counters *counters);
 
 /** The state of a limiter, for people and metrics. */
 typedef struct flowctl_limiter_info {
@@ -129,6 +132,8 @@ typedef struct flowctl_limiter_info {
     uint64_t tokens;         /**< Whole permits there now. */
     uint64_t debt;           /**< Permits booked ahead of time, rounded up; 0 unless tokens is 0. */
     uint64_t waiters;        /**< Threads inside acquire that wait. */
+    bool paused;
+    bool dry_run;
     double rate_per_sec;     /**< `rate` as a number. */
     double actual_per_sec;   /**< Permits granted per second, lately: see flowctl_limiter_read. */
     double utilisation;      /**< actual_per_sec / rate_per_sec; above 1 while a burst is used up. */

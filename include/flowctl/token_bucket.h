@@ -11,7 +11,7 @@
  *     o.burst = 2000;
  *     if (flowctl_token_bucket_create(&o, &l, &err) != FLOWCTL_OK) ...
  *
- * Memory: one block of less than 1 KiB plus the id, whatever the rate and burst.
+ * Memory: one block of less than 1.5 KiB plus the id, whatever the rate and burst.
  */
 #ifndef FLOWCTL_TOKEN_BUCKET_H
 #define FLOWCTL_TOKEN_BUCKET_H
@@ -23,7 +23,7 @@
 FLOWCTL_BEGIN
 
 /** The largest burst, in permits. */
-#define FLOWCTL_BURST_MAX (UINT64_C(1) << 61)
+#define FLOWCTL_BURST_MAX (UINT64_C(1) << 59)
 
 /** What is in the bucket at create. */
 typedef enum flowctl_start {
@@ -31,6 +31,15 @@ typedef enum flowctl_start {
     FLOWCTL_START_EMPTY = 1,
     FLOWCTL_START_AT = 2 /**< `start_permits`. */
 } flowctl_start;
+
+/** flowctl_token_bucket_options.max_debt: settling never takes the bucket below zero. */
+#define FLOWCTL_NO_DEBT UINT64_MAX
+
+/** How much of what was not used goes back when a receipt is settled (settle.h). */
+typedef enum flowctl_settle_rule {
+    FLOWCTL_SETTLE_AGED = 0,   /**< What time has not replaced yet. Never over the limit. */
+    FLOWCTL_SETTLE_LENIENT = 1 /**< All of it, capped at the burst. Over the limit by what is given back beyond the aged rule. */
+} flowctl_settle_rule;
 
 /** Zero means default, but `rate` and `burst` must be given. Fields are only ever added at the end. */
 typedef struct flowctl_token_bucket_options {
@@ -42,10 +51,13 @@ typedef struct flowctl_token_bucket_options {
     const flowctl_allocator *allocator; /**< NULL: malloc and free. Copied. */
     flowctl_start start;
     uint64_t start_permits; /**< With FLOWCTL_START_AT: 0 … burst. Otherwise 0. */
+    uint64_t max_debt;      /**< Permits that settling may charge beyond zero (settle.h). 0: as many as the burst at create;
+                                 FLOWCTL_NO_DEBT: none. At most FLOWCTL_BURST_MAX. */
+    flowctl_settle_rule settle;
 } flowctl_token_bucket_options;
 
 #define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT                                                                    \
-    { sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0 }
+    { sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED }
 
 /** The initialiser as a function: zeroes `size` bytes and sets the size. NULL and a size below that of a size_t are ignored. */
 FLOWCTL_API void flowctl_token_bucket_options_init(flowctl_token_bucket_options *options, size_t size);

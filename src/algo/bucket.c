@@ -1,7 +1,10 @@
 #include "algo/bucket.h"
 
-static bool grid_fits(fc_u128 unit, const flowctl_rate *rate, uint64_t burst) {
-    return unit * burst <= FC_BURST_UNITS_MAX &&
+/* Burst and bookings have bounds of the same size, so the larger of the two decides. */
+_Static_assert(FC_BURST_UNITS_MAX == FC_DEBT_UNITS_MAX, "one bound for both");
+
+static bool grid_fits(fc_u128 unit, const flowctl_rate *rate, uint64_t most) {
+    return unit * most <= FC_BURST_UNITS_MAX &&
            unit * rate->permits <= (fc_u128)FC_REFILL_UNITS_PER_NS_MAX * rate->period_ns;
 }
 
@@ -9,17 +12,17 @@ static bool grid_fits(fc_u128 unit, const flowctl_rate *rate, uint64_t burst) {
  * The finest of the grids 1 ns, 1 us, 1 ms, 1 s on which the rate produces a whole number of units per step. A unit of 1/denominator does it;
  * where that is coarser than every nanosecond, or too fine to be counted at all, doubling it as often as fits makes the most of 64 bits.
  */
-static uint64_t choose_unit(const flowctl_rate *rate, uint64_t burst, uint64_t *exact_every_ns) {
+static uint64_t choose_unit(const flowctl_rate *rate, uint64_t most, uint64_t *exact_every_ns) {
     static const uint64_t grids[] = {1, FLOWCTL_NS_PER_US, FLOWCTL_NS_PER_MS, FLOWCTL_NS_PER_SEC};
     uint64_t unit = 1;
     *exact_every_ns = 0;
     for (unsigned i = 0; i < sizeof grids / sizeof *grids && *exact_every_ns == 0; i++) {
         fc_u128 step = (fc_u128)rate->permits * grids[i];
         uint64_t denominator = rate->period_ns / (uint64_t)fc_gcd(step, rate->period_ns);
-        if (grid_fits(denominator, rate, burst)) unit = denominator, *exact_every_ns = grids[i];
+        if (grid_fits(denominator, rate, most)) unit = denominator, *exact_every_ns = grids[i];
     }
     if (*exact_every_ns != 1)
-        while (grid_fits((fc_u128)unit * 2, rate, burst)) unit *= 2;
+        while (grid_fits((fc_u128)unit * 2, rate, most)) unit *= 2;
     return unit;
 }
 
@@ -55,29 +58,43 @@ static enum fc_bucket_fault check_burst(uint64_t *burst) {
     return FC_BUCKET_FINE;
 }
 
-enum fc_bucket_fault fc_bucket_profile_make(flowctl_rate *rate, uint64_t *burst, uint64_t t0_ns,
+enum fc_bucket_fault fc_bucket_profile_make(flowctl_rate *rate, uint64_t *burst, uint64_t booked,
                                             struct fc_bucket_profile *profile, struct fc_bucket_slope *slope) {
     enum fc_bucket_fault fault = check_rate(rate);
     if (fault == FC_BUCKET_FINE) fault = check_burst(burst);
     if (fault != FC_BUCKET_FINE) return fault;
-    uint64_t unit = choose_unit(rate, *burst, &slope->exact_every_ns);
+    uint64_t unit = choose_unit(rate, *burst > booked ? *burst : booked, &slope->exact_every_ns);
     fc_u128 p = (fc_u128)rate->permits * unit, common = fc_gcd(p, rate->period_ns);
     slope->p = (uint64_t)(p / common), slope->q = (uint64_t)(rate->period_ns / common);
     fc_u128 mult = scaled(slope->p, slope->q);
-    *profile = (struct fc_bucket_profile){.t0_ns = t0_ns,
-                                          .mult_hi = (uint64_t)(mult >> 64),
+    *profile = (struct fc_bucket_profile){.mult_hi = (uint64_t)(mult >> 64),
                                           .mult_lo = (uint64_t)mult,
-                                          .burst = *burst * unit,
-                                          .unit = unit};
+                                          .burst = 2 * *burst * unit,
+                                          .unit = 2 * unit};
     return FC_BUCKET_FINE;
+}
+
+void fc_bucket_profile_halt(struct fc_bucket_profile *profile, struct fc_bucket_slope *slope) {
+    profile->mult_hi = profile->mult_lo = 0;
+    slope->p = 0, slope->q = 1;
+    slope->exact_every_ns = 1;
+}
+
+int64_t fc_bucket_carry(int64_t amount, uint64_t unit, uint64_t other_unit) {
+    /* In whole units; doubled again at the end. A fraction is cut towards zero, so a negative one is moved down by what was cut. */
+    fc_u128 size = (fc_u128)(amount < 0 ? -(uint64_t)amount : (uint64_t)amount) / 2 * (other_unit / 2);
+    fc_u128 whole = size / (unit / 2), most = UINT64_C(1) << 61;
+    if (amount < 0 && whole * (unit / 2) != size) whole++;
+    if (whole > most) whole = most;
+    return amount < 0 ? -2 * (int64_t)whole : 2 * (int64_t)whole;
 }
 
 uint64_t fc_bucket_reanchor(struct fc_bucket_profile *profile, const struct fc_bucket_slope *slope, uint64_t word,
                             uint64_t now_ns) {
     /* Steps of q nanoseconds produce p units each, without a remainder. */
     uint64_t steps = (now_ns - profile->t0_ns) / slope->q;
-    fc_u128 produced = (fc_u128)steps * slope->p;
-    int64_t there = (int64_t)(profile->x1 - word); /* at the old anchor: |there| < 2^62 */
+    fc_u128 produced = (fc_u128)steps * slope->p * 2;
+    int64_t there = (int64_t)(profile->x1 - word); /* at the old anchor */
     bool full = there >= 0 ? produced + (uint64_t)there >= profile->burst
                            : produced >= (fc_u128)profile->burst + (uint64_t)-there;
     profile->t0_ns += steps * slope->q;
@@ -88,7 +105,8 @@ uint64_t fc_bucket_reanchor(struct fc_bucket_profile *profile, const struct fc_b
 uint64_t fc_bucket_time_of(const struct fc_bucket_profile *profile, const struct fc_bucket_slope *slope, uint64_t level) {
     int64_t ahead = (int64_t)(level - profile->x1);
     if (ahead <= 0) return profile->t0_ns;
-    fc_u128 dt = ((fc_u128)(uint64_t)ahead * slope->q + slope->p - 1) / slope->p;
+    if (slope->p == 0) return FLOWCTL_FOREVER;
+    fc_u128 dt = ((fc_u128)((uint64_t)ahead / 2) * slope->q + slope->p - 1) / slope->p;
     fc_u128 time = profile->t0_ns + dt;
     return time > UINT64_MAX ? FLOWCTL_FOREVER : (uint64_t)time;
 }

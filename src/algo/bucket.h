@@ -4,7 +4,8 @@
  *
  * Amounts are counted in units, `unit` to a permit, so chosen that refill is a whole number of units at the times that matter
  * (fc_bucket_profile_make). x(t) = x1 + (t - t0) * P / Q units; V = floor(x). The word C and V live modulo 2^64 and are compared by their
- * signed difference. A decision at t sees
+ * signed difference. Both are kept doubled, so that they are even and the lowest bit of the word is free for a tag (core/cell.h): wherever a
+ * 64-bit amount of units stands below, it is twice the number. A decision at t sees
  *
  *     V - C >= burst   full: what overflowed is gone, available = burst, and C moves from ceil(x) - burst
  *     V - C <  burst   available = V - C (negative: booked ahead), and C moves from C
@@ -23,10 +24,10 @@
 /* How far from its anchor t0 a profile may be evaluated. */
 #define FC_HORIZON_NS FLOWCTL_PERIOD_MAX_NS
 
-/* Bounds in units that keep every signed difference of V and C below 2^63: burst, refill over the horizon, booking ahead. */
-#define FC_BURST_UNITS_MAX (UINT64_C(1) << 61)
-#define FC_REFILL_UNITS_PER_NS_MAX 14 /* x 10 years < 2^62 */
-#define FC_DEBT_UNITS_MAX (UINT64_C(1) << 61)
+/* Bounds in units (not doubled): burst + refill over the horizon + booked ahead stay below 2^62, so that doubled differences have a sign. */
+#define FC_BURST_UNITS_MAX (UINT64_C(1) << 59)
+#define FC_REFILL_UNITS_PER_NS_MAX 10 /* x 10 years < 3.2 x 10^18 */
+#define FC_DEBT_UNITS_MAX (UINT64_C(1) << 59)
 
 /* P / Q scaled by 2^FC_SCALE_BITS, rounded up: dt * mult >> FC_SCALE_BITS is floor(dt * P / Q) exactly, for dt < 2^64 and Q < 2^59. */
 #define FC_SCALE_BITS 124
@@ -40,9 +41,9 @@ struct fc_bucket_profile {
     uint64_t unit;              /* units to a permit */
 };
 
-/* The same refill as a fraction, units per ns in lowest terms, for the way back from units to time. */
+/* The same refill as a fraction, units (not doubled) per ns in lowest terms, for the way back from units to time. */
 struct fc_bucket_slope {
-    uint64_t p, q;
+    uint64_t p, q;           /* p is 0 while nothing is refilled */
     uint64_t exact_every_ns; /* the grid on which x is whole: 1, 10^3, 10^6, 10^9, or 0 for none of these */
 };
 
@@ -62,11 +63,17 @@ enum fc_bucket_fault {
 };
 
 /*
- * Chooses the grid and fills in profile (anchored at t0_ns, x1 = 0) and slope. `rate` is reduced in place; with a fault it becomes the
- * nearest rate that can be represented, and so does `burst`.
+ * Chooses the grid and fills in profile (anchored at 0, x1 = 0) and slope. `rate` is reduced in place; with a fault it becomes the
+ * nearest rate that can be represented, and so does `burst`. `booked` permits must be countable too.
  */
-enum fc_bucket_fault fc_bucket_profile_make(flowctl_rate *rate, uint64_t *burst, uint64_t t0_ns,
+enum fc_bucket_fault fc_bucket_profile_make(flowctl_rate *rate, uint64_t *burst, uint64_t booked,
                                             struct fc_bucket_profile *profile, struct fc_bucket_slope *slope);
+
+/* The same grid and burst without any refill. */
+void fc_bucket_profile_halt(struct fc_bucket_profile *profile, struct fc_bucket_slope *slope);
+
+/* An amount, negative or not, in another grid's units, rounded down. */
+int64_t fc_bucket_carry(int64_t amount, uint64_t unit, uint64_t other_unit);
 
 /*
  * Moves the anchor of a profile to the last whole unit boundary at or before now, which lies at or behind the anchor, and clips the word as
@@ -89,8 +96,8 @@ static inline struct fc_bucket_level fc_bucket_level_at(const struct fc_bucket_p
     /* dt * mult >> 64; the fraction of x is its low 60 bits, and they are zero exactly if x is whole (docs/algorithms.md). */
     fc_u128 sum = (fc_u128)dt * p->mult_hi + (uint64_t)(((fc_u128)dt * p->mult_lo) >> 64);
     const int shift = FC_SCALE_BITS - 64;
-    return (struct fc_bucket_level){p->x1 + (uint64_t)(sum >> shift),
-                                    p->x1 + (uint64_t)((sum + ((UINT64_C(1) << shift) - 1)) >> shift)};
+    return (struct fc_bucket_level){p->x1 + 2 * (uint64_t)(sum >> shift),
+                                    p->x1 + 2 * (uint64_t)((sum + ((UINT64_C(1) << shift) - 1)) >> shift)};
 }
 
 /* Units there are; negative: booked ahead. */
@@ -134,7 +141,7 @@ static inline bool fc_bucket_book(const struct fc_bucket_profile *p, const struc
     if (fc_bucket_take(p, x, word, units, after)) return true;
     uint64_t end = word + units;
     *due_ns = fc_bucket_time_of(p, s, end);
-    if (*due_ns > latest_ns || end - x.floor > FC_DEBT_UNITS_MAX || !fc_bucket_in_reach(p, *due_ns)) return false;
+    if (*due_ns > latest_ns || end - x.floor > 2 * FC_DEBT_UNITS_MAX || !fc_bucket_in_reach(p, *due_ns)) return false;
     return fc_bucket_take(p, fc_bucket_level_at(p, *due_ns), word, units, after);
 }
 

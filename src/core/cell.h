@@ -1,9 +1,14 @@
 /*
  * The cell: one word that all threads compare-and-swap, and the profile it is judged by, in one cache line.
  *
- * The profile is guarded by a sequence counter in the same line, `gate`: odd while it is being changed, and for ever once the limiter is
- * closed. A reader takes the gate, the profile, the word, and the gate again; whatever it can't judge by itself (odd gate, a time out of the
- * profile's reach) it leaves to the slow path, which takes the limiter's lock.
+ * The word's lowest bit is a tag: it says which of the limiter's two sets of terms is in force (core/terms.h). Whoever changes the terms writes the
+ * other set and then moves word and tag in one swap; so a decision made by the old terms fails to swap afterwards, and a writer that is
+ * stopped anywhere holds up nobody.
+ *
+ * The profile here is a copy of the one in force, for the hot path. It is guarded by `gate`, in the same line: a count, the tag that the copy
+ * belongs to, and a bit that is set while the copy is being written and while the limiter is paused or closed. A reader takes the gate, the
+ * profile, the word, and the gate again; whatever it can't judge by itself (gate shut or moved, tags that differ, a time out of the profile's
+ * reach) it leaves to the slow path, which reads the terms.
  */
 #ifndef FC_CORE_CELL_H
 #define FC_CORE_CELL_H
@@ -17,17 +22,23 @@ struct fc_cell {
     /* struct fc_bucket_profile, field by field */
     _Atomic uint64_t t0_ns, x1, mult_hi, mult_lo, burst, unit;
     _Atomic uint32_t gate;
-    bool plain_bucket;    /* nothing but this cell decides */
+    _Atomic bool plain;   /* nothing but this cell decides, and nobody listens */
     bool monotonic_clock; /* the time is CLOCK_MONOTONIC, read without a call through a pointer */
 };
 _Static_assert(sizeof(struct fc_cell) == 64, "the hot data is one cache line");
 
 #define FC_GATE_SHUT UINT32_C(1)
+#define FC_GATE_TAG_SHIFT 1
+#define FC_GATE_STEP UINT32_C(4)
+
+/* The tag in the word. */
+#define FC_TAG UINT64_C(1)
 
 /* What one look at the cell saw: profile and word belong together. */
 struct fc_view {
     struct fc_bucket_profile profile;
-    uint64_t word;
+    uint64_t word; /* without its tag */
+    uint64_t tag;
 };
 
 enum fc_outcome {
@@ -47,32 +58,40 @@ static inline void fc_cell_load_profile(const struct fc_cell *cell, struct fc_bu
     p->unit = atomic_load_explicit(&cell->unit, memory_order_acquire);
 }
 
-/* Only between fc_cell_shut and fc_cell_open, or before the cell is shared. Release, so that they come after the gate was shut. */
-static inline void fc_cell_store_profile(struct fc_cell *cell, const struct fc_bucket_profile *p) {
+static inline void fc_cell_shut(struct fc_cell *cell) {
+    atomic_fetch_or_explicit(&cell->gate, FC_GATE_SHUT, memory_order_acq_rel);
+}
+
+/* Shows a profile whose tag the word carries, under the lock. `shut`: the gate stays shut. */
+static inline void fc_cell_show(struct fc_cell *cell, const struct fc_bucket_profile *p, uint64_t tag, bool shut) {
+    fc_cell_shut(cell);
+    /* Release, so that they come after the gate was shut. */
     atomic_store_explicit(&cell->t0_ns, p->t0_ns, memory_order_release);
     atomic_store_explicit(&cell->x1, p->x1, memory_order_release);
     atomic_store_explicit(&cell->mult_hi, p->mult_hi, memory_order_release);
     atomic_store_explicit(&cell->mult_lo, p->mult_lo, memory_order_release);
     atomic_store_explicit(&cell->burst, p->burst, memory_order_release);
     atomic_store_explicit(&cell->unit, p->unit, memory_order_release);
+    uint32_t count = (atomic_load_explicit(&cell->gate, memory_order_relaxed) & ~(FC_GATE_STEP - 1)) + FC_GATE_STEP;
+    atomic_store_explicit(&cell->gate, count | (uint32_t)(tag << FC_GATE_TAG_SHIFT) | (shut ? FC_GATE_SHUT : 0),
+                          memory_order_release);
 }
 
-static inline void fc_cell_shut(struct fc_cell *cell) {
-    atomic_fetch_or_explicit(&cell->gate, FC_GATE_SHUT, memory_order_acq_rel);
-}
-
-static inline void fc_cell_open(struct fc_cell *cell) { atomic_fetch_add_explicit(&cell->gate, 1, memory_order_release); }
-
-/* False if the gate is shut or moved while looking. */
+/* False if the copy can't be used now. */
 static inline bool fc_cell_look(const struct fc_cell *cell, struct fc_view *view) {
     uint32_t gate = atomic_load_explicit(&cell->gate, memory_order_acquire);
     fc_cell_load_profile(cell, &view->profile);
-    view->word = atomic_load_explicit(&cell->word, memory_order_acquire);
-    return (gate & FC_GATE_SHUT) == 0 && atomic_load_explicit(&cell->gate, memory_order_relaxed) == gate;
+    uint64_t word = atomic_load_explicit(&cell->word, memory_order_acquire);
+    view->word = word & ~FC_TAG;
+    view->tag = word & FC_TAG;
+    return (gate & (FC_GATE_STEP - 1)) == view->tag << FC_GATE_TAG_SHIFT &&
+           atomic_load_explicit(&cell->gate, memory_order_relaxed) == gate;
 }
 
-static inline bool fc_cell_swap(struct fc_cell *cell, uint64_t seen, uint64_t after) {
-    return atomic_compare_exchange_strong_explicit(&cell->word, &seen, after, memory_order_acq_rel, memory_order_relaxed);
+static inline bool fc_cell_swap(struct fc_cell *cell, const struct fc_view *seen, uint64_t after) {
+    uint64_t expected = seen->word | seen->tag;
+    return atomic_compare_exchange_strong_explicit(&cell->word, &expected, after | seen->tag, memory_order_acq_rel,
+                                                   memory_order_relaxed);
 }
 
 /* After a lost swap: lets the winner keep the line for a moment. */
@@ -92,7 +111,7 @@ static inline enum fc_outcome fc_cell_take(struct fc_cell *cell, uint64_t permit
         if (!fc_cell_look(cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return FC_SLOW;
         if (!fc_bucket_units(&v.profile, permits, &units)) return FC_NEVER_FITS;
         if (!fc_bucket_take(&v.profile, fc_bucket_level_at(&v.profile, now_ns), v.word, units, &after)) return FC_SHORT;
-        if (fc_cell_swap(cell, v.word, after)) return FC_TAKEN;
+        if (fc_cell_swap(cell, &v, after)) return FC_TAKEN;
     }
 }
 

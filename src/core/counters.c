@@ -21,5 +21,6 @@ void fc_counters_sum(const struct fc_counters *counters, flowctl_counters *sum) 
         sum->never += value(&s->never);
         sum->waited += value(&s->waited);
         sum->wait_ns += value(&s->wait_ns);
+        sum->dry_run_allowed += value(&s->dry_run_allowed);
     }
 }

@@ -9,7 +9,7 @@
 
 struct fc_stripe {
     _Alignas(64) _Atomic uint64_t allowed;
-    _Atomic uint64_t beyond_one, denied, never, waited, wait_ns;
+    _Atomic uint64_t beyond_one, denied, never, waited, wait_ns, dry_run_allowed;
 };
 
 struct fc_counters {

@@ -3,6 +3,9 @@
 
 #include "base/error.h"
 
+#include <flowctl/change.h>
+#include <flowctl/snapshot.h>
+
 #include <string.h>
 
 const char *flowctl_verdict_name(flowctl_verdict verdict) {
@@ -32,7 +35,7 @@ flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_l
     l->bytes = bytes;
     memcpy(l->id, id, id_bytes);
     if (pthread_mutex_init(&l->lock, NULL) != 0) goto fail;
-    if (!fc_waiters_init(&l->waiters)) {
+    if (pthread_cond_init(&l->no_waiters, NULL) != 0) {
         pthread_mutex_destroy(&l->lock);
         goto fail;
     }
@@ -48,7 +51,8 @@ void flowctl_limiter_close(flowctl_limiter *limiter) {
     pthread_mutex_lock(&limiter->lock);
     limiter->closed = true;
     fc_cell_shut(&limiter->cell);
-    fc_waiters_wake_all(&limiter->waiters);
+    for (struct fc_booking *b = limiter->bookings.first; b != NULL; b = b->next)
+        if (b->sleeper != NULL) fc_sleeper_wake(b->sleeper);
     pthread_mutex_unlock(&limiter->lock);
 }
 
@@ -58,12 +62,71 @@ void flowctl_limiter_destroy(flowctl_limiter *limiter) {
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_mutex_lock(&limiter->lock);
-    while (limiter->waiters.count != 0) pthread_cond_wait(&limiter->waiters.empty, &limiter->lock);
+    while (limiter->waiters != 0) pthread_cond_wait(&limiter->no_waiters, &limiter->lock);
     pthread_mutex_unlock(&limiter->lock);
     pthread_setcancelstate(state, NULL);
-    fc_waiters_cleanup(&limiter->waiters);
+    fc_bookings_cleanup(&limiter->bookings, &limiter->allocator);
+    pthread_cond_destroy(&limiter->no_waiters);
     pthread_mutex_destroy(&limiter->lock);
     fc_release(&limiter->allocator, limiter, limiter->bytes);
+}
+
+/* ---- who watches ---- */
+
+/* The hot path asks one flag whether anything but the cell matters. */
+static void refresh_plain(flowctl_limiter *l) {
+    atomic_store(&l->cell.plain, !atomic_load(&l->dry_run) && atomic_load(&l->listener) == NULL);
+}
+
+flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on) {
+    if (limiter == NULL) return FLOWCTL_INVALID_ARGUMENT;
+    pthread_mutex_lock(&limiter->lock);
+    atomic_store(&limiter->dry_run, on);
+    refresh_plain(limiter);
+    pthread_mutex_unlock(&limiter->lock);
+    return FLOWCTL_OK;
+}
+
+flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener) {
+    if (limiter == NULL) return FLOWCTL_INVALID_ARGUMENT;
+    if (listener != NULL && listener->size != sizeof *listener) return FLOWCTL_BAD_SIZE;
+    pthread_mutex_lock(&limiter->lock);
+    atomic_store(&limiter->listener, listener);
+    atomic_store(&limiter->near_limit, false);
+    refresh_plain(limiter);
+    pthread_mutex_unlock(&limiter->lock);
+    return FLOWCTL_OK;
+}
+
+static void tell_near_limit(flowctl_limiter *l, const flowctl_listener *listener, uint64_t remaining) {
+    uint64_t near = listener->near_limit_permits;
+    if (remaining > near) {
+        if (remaining / 2 >= near) atomic_store(&l->near_limit, false);
+    } else if (!atomic_exchange(&l->near_limit, true)) {
+        listener->on_near_limit(listener->context, l, remaining);
+    }
+}
+
+static void tell(flowctl_limiter *l, uint64_t permits, const flowctl_decision *d) {
+    const flowctl_listener *listener = atomic_load(&l->listener);
+    if (listener == NULL) return;
+    bool allowed = d->verdict == FLOWCTL_ALLOW || d->verdict == FLOWCTL_DELAY;
+    if (allowed && listener->on_allowed != NULL) listener->on_allowed(listener->context, l, permits, d);
+    if (!allowed && listener->on_denied != NULL) listener->on_denied(listener->context, l, permits, d);
+    if (allowed && listener->on_near_limit != NULL) tell_near_limit(l, listener, d->remaining);
+}
+
+/* The end of every decision of a limiter that is watched. */
+static flowctl_decision conclude(flowctl_limiter *l, uint64_t permits, flowctl_decision d) {
+    if (atomic_load_explicit(&l->cell.plain, memory_order_relaxed) || d.status != FLOWCTL_OK) return d;
+    tell(l, permits, &d);
+    if (!atomic_load(&l->dry_run) || d.verdict == FLOWCTL_ALLOW || d.verdict == FLOWCTL_DELAY) return d;
+    fc_add(&fc_stripe_of(&l->counters)->dry_run_allowed, 1);
+    d.verdict = FLOWCTL_ALLOW;
+    d.granted = permits;
+    d.retry_after_ns = 0;
+    d.flags |= FLOWCTL_FLAG_DRY_RUN;
+    return d;
 }
 
 /* ---- verbs ---- */
@@ -78,51 +141,62 @@ static flowctl_decision granted_nothing(flowctl_limiter *limiter, uint64_t now_n
     return d;
 }
 
-/* An open gate says so by itself; a shut one may be shut for a moment only, and the lock tells. */
-static bool is_open(flowctl_limiter *limiter) {
-    struct fc_view v;
-    if (fc_cell_look(&limiter->cell, &v)) return true;
-    pthread_mutex_lock(&limiter->lock);
-    bool open = !limiter->closed;
-    pthread_mutex_unlock(&limiter->lock);
-    return open;
-}
+static bool is_open(const flowctl_limiter *limiter) { return !atomic_load_explicit(&limiter->closed, memory_order_acquire); }
+
+static uint64_t now_of(const flowctl_limiter *limiter) { return limiter == NULL ? 0 : fc_limiter_now(limiter); }
 
 bool flowctl_try_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns) {
     if (limiter == NULL) return false;
     if (permits == 0) return is_open(limiter);
-    if (limiter->cell.plain_bucket) {
+    if (atomic_load_explicit(&limiter->cell.plain, memory_order_relaxed)) {
         switch (fc_cell_take(&limiter->cell, permits, now_ns)) {
         case FC_TAKEN: fc_count_allowed(&limiter->counters, permits); return true;
-        case FC_SHORT: fc_count_denied(&limiter->counters); return false;
+        case FC_SHORT:
+            if (limiter->refill != NULL) break;
+            fc_count_denied(&limiter->counters);
+            return false;
         case FC_NEVER_FITS:
         case FC_SLOW: break;
         }
     }
-    return limiter->ops->decide(limiter, permits, now_ns).verdict == FLOWCTL_ALLOW;
+    return flowctl_decide_at(limiter, permits, now_ns).verdict == FLOWCTL_ALLOW;
 }
 
 bool flowctl_try_acquire(flowctl_limiter *limiter, uint64_t permits) {
     return limiter != NULL && flowctl_try_acquire_at(limiter, permits, fc_limiter_now(limiter));
 }
 
+/* What a call for up to so many got, for those who watch. */
+static uint64_t conclude_up_to(flowctl_limiter *l, uint64_t max_permits, uint64_t got, uint64_t now_ns) {
+    flowctl_decision d = l->ops->peek(l, 1, now_ns);
+    if (d.status != FLOWCTL_OK) return got;
+    d.verdict = got != 0 ? FLOWCTL_ALLOW : FLOWCTL_DENY;
+    d.granted = got;
+    tell(l, got != 0 ? got : max_permits, &d);
+    if (got == max_permits || !atomic_load(&l->dry_run)) return got;
+    fc_add(&fc_stripe_of(&l->counters)->dry_run_allowed, 1);
+    return max_permits;
+}
+
 uint64_t flowctl_try_acquire_up_to_at(flowctl_limiter *limiter, uint64_t max_permits, uint64_t now_ns) {
     if (limiter == NULL || max_permits == 0) return 0;
-    return limiter->ops->take_up_to(limiter, max_permits, now_ns);
+    uint64_t got = limiter->ops->take_up_to(limiter, max_permits, now_ns);
+    if (atomic_load_explicit(&limiter->cell.plain, memory_order_relaxed)) return got;
+    return conclude_up_to(limiter, max_permits, got, now_ns);
 }
 
 uint64_t flowctl_try_acquire_up_to(flowctl_limiter *limiter, uint64_t max_permits) {
-    return limiter == NULL ? 0 : flowctl_try_acquire_up_to_at(limiter, max_permits, fc_limiter_now(limiter));
+    return flowctl_try_acquire_up_to_at(limiter, max_permits, now_of(limiter));
 }
 
 flowctl_decision flowctl_decide_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns) {
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    return limiter->ops->decide(limiter, permits, now_ns);
+    return conclude(limiter, permits, limiter->ops->decide(limiter, permits, now_ns));
 }
 
 flowctl_decision flowctl_decide(flowctl_limiter *limiter, uint64_t permits) {
-    return flowctl_decide_at(limiter, permits, limiter == NULL ? 0 : fc_limiter_now(limiter));
+    return flowctl_decide_at(limiter, permits, now_of(limiter));
 }
 
 flowctl_decision flowctl_peek_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns) {
@@ -132,7 +206,7 @@ flowctl_decision flowctl_peek_at(flowctl_limiter *limiter, uint64_t permits, uin
 }
 
 flowctl_decision flowctl_peek(flowctl_limiter *limiter, uint64_t permits) {
-    return flowctl_peek_at(limiter, permits, limiter == NULL ? 0 : fc_limiter_now(limiter));
+    return flowctl_peek_at(limiter, permits, now_of(limiter));
 }
 
 uint64_t flowctl_time_until_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns) {
@@ -143,31 +217,164 @@ uint64_t flowctl_time_until(flowctl_limiter *limiter, uint64_t permits) {
     return flowctl_peek(limiter, permits).retry_after_ns;
 }
 
-flowctl_decision flowctl_reserve_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns) {
-    if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
-    if (permits == 0) return granted_nothing(limiter, now_ns);
-    return limiter->ops->reserve(limiter, permits, max_wait_ns, now_ns);
-}
-
-flowctl_decision flowctl_reserve(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns) {
-    return flowctl_reserve_at(limiter, permits, max_wait_ns, limiter == NULL ? 0 : fc_limiter_now(limiter));
-}
-
 flowctl_decision flowctl_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns) {
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    return limiter->ops->acquire(limiter, permits, max_wait_ns, now_ns);
+    /* In dry run nobody waits. */
+    if (atomic_load_explicit(&limiter->dry_run, memory_order_relaxed)) return flowctl_decide_at(limiter, permits, now_ns);
+    return conclude(limiter, permits, limiter->ops->acquire(limiter, permits, max_wait_ns, now_ns, NULL));
 }
 
 flowctl_decision flowctl_acquire(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns) {
-    return flowctl_acquire_at(limiter, permits, max_wait_ns, limiter == NULL ? 0 : fc_limiter_now(limiter));
+    return flowctl_acquire_at(limiter, permits, max_wait_ns, now_of(limiter));
+}
+
+/* ---- reservations ---- */
+
+flowctl_decision flowctl_reserve_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns,
+                                    flowctl_reservation *reservation, uint64_t now_ns) {
+    if (reservation != NULL) *reservation = (flowctl_reservation){.limiter = limiter, .permits = permits};
+    if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
+    if (permits == 0) return granted_nothing(limiter, now_ns);
+    if (atomic_load_explicit(&limiter->dry_run, memory_order_relaxed)) return flowctl_decide_at(limiter, permits, now_ns);
+    return conclude(limiter, permits, limiter->ops->reserve(limiter, permits, max_wait_ns, now_ns, reservation));
+}
+
+flowctl_decision flowctl_reserve(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns,
+                                 flowctl_reservation *reservation) {
+    return flowctl_reserve_at(limiter, permits, max_wait_ns, reservation, now_of(limiter));
+}
+
+static bool can_be_cancelled(const flowctl_reservation *r) { return r != NULL && r->limiter != NULL && r->ticket != 0; }
+
+uint64_t flowctl_cancel_at(flowctl_reservation *reservation, uint64_t now_ns) {
+    return can_be_cancelled(reservation) ? reservation->limiter->ops->cancel(reservation->limiter, reservation, now_ns) : 0;
+}
+
+uint64_t flowctl_cancel(flowctl_reservation *reservation) {
+    return can_be_cancelled(reservation) ? flowctl_cancel_at(reservation, fc_limiter_now(reservation->limiter)) : 0;
+}
+
+uint64_t flowctl_reservation_due_ns(const flowctl_reservation *reservation) {
+    return can_be_cancelled(reservation) ? reservation->limiter->ops->due(reservation->limiter, reservation) : 0;
+}
+
+/* ---- settling ---- */
+
+flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt,
+                                 uint64_t now_ns) {
+    if (receipt == NULL || limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
+    *receipt = (flowctl_receipt){.limiter = NULL};
+    bool waits = !atomic_load_explicit(&limiter->dry_run, memory_order_relaxed);
+    flowctl_decision d = estimate == 0 ? granted_nothing(limiter, now_ns)
+                                       : conclude(limiter, estimate, limiter->ops->acquire(limiter, estimate, waits ? max_wait_ns : 0,
+                                                                                          now_ns, receipt));
+    if (d.verdict != FLOWCTL_ALLOW) return d;
+    receipt->limiter = limiter;
+    /* What a dry run let through charged nothing; the actual cost is all to be charged. */
+    receipt->permits = (d.flags & FLOWCTL_FLAG_DRY_RUN) != 0 ? 0 : estimate;
+    return d;
+}
+
+flowctl_decision flowctl_take(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt) {
+    return flowctl_take_at(limiter, estimate, max_wait_ns, receipt, now_of(limiter));
+}
+
+static flowctl_settlement settle(flowctl_receipt *receipt, uint64_t actual, const uint64_t *now_ns) {
+    if (receipt == NULL || receipt->limiter == NULL) return (flowctl_settlement){.status = FLOWCTL_INVALID_ARGUMENT};
+    flowctl_receipt once = *receipt;
+    receipt->limiter = NULL;
+    if (actual == once.permits && is_open(once.limiter)) return (flowctl_settlement){.status = FLOWCTL_OK};
+    return once.limiter->ops->settle(once.limiter, &once, actual, now_ns);
+}
+
+flowctl_settlement flowctl_settle_at(flowctl_receipt *receipt, uint64_t actual, uint64_t now_ns) {
+    return settle(receipt, actual, &now_ns);
+}
+
+flowctl_settlement flowctl_settle(flowctl_receipt *receipt, uint64_t actual) { return settle(receipt, actual, NULL); }
+
+/* ---- changes ---- */
+
+static flowctl_status change(flowctl_limiter *limiter, struct fc_change what, const uint64_t *now_ns, flowctl_error *err) {
+    if (limiter == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "change: the limiter is NULL");
+    return limiter->ops->change(limiter, &what, now_ns, err);
+}
+
+flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err) {
+    return change(limiter, (struct fc_change){FC_CHANGE_LIMIT, .with_rate = true, .rate = rate}, NULL, err);
+}
+
+flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err) {
+    return change(limiter, (struct fc_change){FC_CHANGE_LIMIT, .with_burst = true, .burst = burst}, NULL, err);
+}
+
+static struct fc_change both(flowctl_rate rate, uint64_t burst) {
+    return (struct fc_change){FC_CHANGE_LIMIT, .with_rate = true, .with_burst = true, .rate = rate, .burst = burst};
+}
+
+flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, flowctl_error *err) {
+    return change(limiter, both(rate, burst), NULL, err);
+}
+
+flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, flowctl_error *err,
+                                    uint64_t now_ns) {
+    return change(limiter, both(rate, burst), &now_ns, err);
+}
+
+#define FC_PLAIN_CHANGE(verb, what)                                                                                    \
+    flowctl_status flowctl_##verb(flowctl_limiter *limiter) {                                                          \
+        return change(limiter, (struct fc_change){.kind = what}, NULL, NULL);                                          \
+    }                                                                                                                  \
+    flowctl_status flowctl_##verb##_at(flowctl_limiter *limiter, uint64_t now_ns) {                                    \
+        return change(limiter, (struct fc_change){.kind = what}, &now_ns, NULL);                                       \
+    }
+FC_PLAIN_CHANGE(pause, FC_CHANGE_PAUSE)
+FC_PLAIN_CHANGE(resume, FC_CHANGE_RESUME)
+FC_PLAIN_CHANGE(reset, FC_CHANGE_RESET)
+
+/* ---- snapshots ---- */
+
+flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
+                                           flowctl_error *err, uint64_t now_ns) {
+    if (limiter == NULL || length == NULL || (buffer == NULL && room != 0))
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "snapshot: %s is NULL",
+                       limiter == NULL  ? "the limiter"
+                       : length == NULL ? "the out-pointer length"
+                                        : "the buffer");
+    return limiter->ops->snapshot(limiter, buffer, room, length, err, now_ns);
+}
+
+flowctl_status flowctl_limiter_snapshot(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
+                                        flowctl_error *err) {
+    return flowctl_limiter_snapshot_at(limiter, buffer, room, length, err, now_of(limiter));
+}
+
+flowctl_status flowctl_limiter_restore_at(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
+                                          flowctl_error *err, uint64_t now_ns) {
+    if (limiter == NULL || blob == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "restore: %s is NULL", limiter == NULL ? "the limiter" : "the blob");
+    return limiter->ops->restore(limiter, blob, length, elapsed_ns, err, now_ns);
+}
+
+flowctl_status flowctl_limiter_restore(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
+                                       flowctl_error *err) {
+    return flowctl_limiter_restore_at(limiter, blob, length, elapsed_ns, err, now_of(limiter));
 }
 
 /* ---- reading ---- */
 
-flowctl_status flowctl_limiter_counters(const flowctl_limiter *limiter, flowctl_counters *counters) {
+flowctl_status flowctl_limiter_counters(flowctl_limiter *limiter, flowctl_counters *counters) {
     if (limiter == NULL || counters == NULL) return FLOWCTL_INVALID_ARGUMENT;
     fc_counters_sum(&limiter->counters, counters);
+    pthread_mutex_lock(&limiter->lock);
+    counters->cancelled_permits = limiter->cancelled_permits;
+    counters->expired_permits = limiter->bookings.expired;
+    counters->given_back_permits = limiter->settled.given_back;
+    counters->forfeited_permits = limiter->settled.forfeited;
+    counters->charged_permits = limiter->settled.charged;
+    counters->unsettled_permits = limiter->settled.unsettled;
+    pthread_mutex_unlock(&limiter->lock);
     return FLOWCTL_OK;
 }
 
@@ -191,7 +398,8 @@ flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter
     if (status != FLOWCTL_OK) return status;
     info->rate_per_sec = (double)info->rate.permits * 1e9 / (double)info->rate.period_ns;
     pthread_mutex_lock(&limiter->lock);
-    info->waiters = limiter->waiters.count;
+    info->waiters = limiter->waiters;
+    info->dry_run = atomic_load(&limiter->dry_run);
     info->actual_per_sec = actual_rate(limiter, now_ns);
     pthread_mutex_unlock(&limiter->lock);
     info->utilisation = info->actual_per_sec / info->rate_per_sec;

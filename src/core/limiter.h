@@ -4,22 +4,49 @@
 
 #include "base/memory.h"
 #include "clock/clock.h"
-#include "core/cell.h"
+#include "core/bookings.h"
 #include "core/counters.h"
-#include "core/waiters.h"
 
-#include <flowctl/limiter.h>
+#include <flowctl/observe.h>
+#include <flowctl/reservation.h>
+#include <flowctl/settle.h>
+
+/*
+ * A change of a limiter's settings. What is not named stays. `now_ns` NULL: the clock is read at the right moment.
+ */
+struct fc_change {
+    enum { FC_CHANGE_LIMIT, FC_CHANGE_PAUSE, FC_CHANGE_RESUME, FC_CHANGE_RESET, FC_CHANGE_RESTORE } kind;
+    bool with_rate, with_burst; /* FC_CHANGE_LIMIT */
+    flowctl_rate rate;
+    uint64_t burst;
+    int64_t there; /* FC_CHANGE_RESTORE: what is there, in units (not doubled) of which `unit` make a permit */
+    uint64_t unit;
+};
 
 /*
  * What a kind of limiter does; all slots are required. The verbs have checked the handle, the cost (not 0) and the time; what is counted, the
- * kind counts. Each may find the limiter closed and then answers fc_refused(FLOWCTL_CLOSED, …).
+ * kind counts. Each may find the limiter closed and then answers fc_refused(FLOWCTL_CLOSED, …). `now_ns` as a pointer: NULL lets the kind
+ * read the clock, where the moment matters.
  */
 struct fc_limiter_ops {
     flowctl_decision (*decide)(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
     flowctl_decision (*peek)(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns);
     uint64_t (*take_up_to)(flowctl_limiter *limiter, uint64_t max_permits, uint64_t now_ns);
-    flowctl_decision (*reserve)(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns);
-    flowctl_decision (*acquire)(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns);
+    /* `reservation` and `receipt` may be NULL; they come zeroed. */
+    flowctl_decision (*reserve)(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                flowctl_reservation *reservation);
+    flowctl_decision (*acquire)(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                flowctl_receipt *receipt);
+    uint64_t (*cancel)(flowctl_limiter *limiter, const flowctl_reservation *reservation, uint64_t now_ns);
+    uint64_t (*due)(flowctl_limiter *limiter, const flowctl_reservation *reservation);
+    flowctl_settlement (*settle)(flowctl_limiter *limiter, const flowctl_receipt *receipt, uint64_t actual,
+                                 const uint64_t *now_ns);
+    flowctl_status (*change)(flowctl_limiter *limiter, const struct fc_change *change, const uint64_t *now_ns,
+                             flowctl_error *err);
+    flowctl_status (*snapshot)(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length, flowctl_error *err,
+                               uint64_t now_ns);
+    flowctl_status (*restore)(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
+                              flowctl_error *err, uint64_t now_ns);
     /* Fills in rate, burst, tokens, debt and grid. */
     flowctl_status (*read)(flowctl_limiter *limiter, flowctl_limiter_info *info, uint64_t now_ns);
 };
@@ -35,26 +62,39 @@ struct fc_mark {
     uint64_t now_ns, permits;
 };
 
+/* What settling has charged beyond zero and time has not paid for yet. */
+struct fc_debt {
+    uint64_t most_permits;
+    uint64_t units, end; /* how much at the most, until V has reached `end` */
+};
+
 struct flowctl_limiter {
     struct fc_cell cell; /* the only line that a decision needs, besides the thread's own stripe */
+    struct fc_terms_slot terms[2];
     const struct fc_limiter_ops *ops;
     flowctl_clock *clock;
-    struct fc_bucket_slope slope;
-    flowctl_rate rate;
-    uint64_t burst_permits;
     fc_refill_hook refill;
     void *refill_context;
     flowctl_allocator allocator;
-    size_t bytes;           /* of this block, id included */
-    pthread_mutex_t lock;   /* of everything below, and of changes to the profile */
-    struct fc_waiters waiters;
+    size_t bytes; /* of this block, id included */
+    _Atomic bool closed, dry_run;
+    _Atomic bool near_limit; /* on_near_limit was called and is not due again yet */
+    const flowctl_listener *_Atomic listener;
+    pthread_mutex_t lock; /* of everything below, and of changes to the terms */
+    flowctl_rate rate;
+    uint64_t burst_permits;
+    bool lenient;
+    struct fc_debt debt;
+    flowctl_settlement settled; /* all settlements, summed */
+    uint64_t cancelled_permits;
+    struct fc_bookings bookings;
+    uint64_t waiters;       /* threads inside acquire that took a seat */
+    pthread_cond_t no_waiters;
     struct fc_mark marks[2]; /* older, newer */
-    bool closed;
-    bool moved; /* the anchor is not where it was at create */
     struct fc_counters counters;
     char id[];
 };
-_Static_assert(sizeof(struct flowctl_limiter) <= 1024 - FC_ALIGN - sizeof(void *), "token_bucket.h says: less than 1 KiB");
+_Static_assert(sizeof(struct flowctl_limiter) <= 1536 - FC_ALIGN - sizeof(void *), "token_bucket.h says: less than 1.5 KiB");
 
 static inline uint64_t fc_limiter_now(const flowctl_limiter *limiter) {
     return limiter->cell.monotonic_clock ? fc_monotonic_now() : limiter->clock->ops->now(limiter->clock);
@@ -76,7 +116,7 @@ struct fc_limiter_setup {
     const struct fc_limiter_ops *ops;
 };
 
-/* Allocates and fills in what all kinds share; cell, rate and slope are the kind's. */
+/* Allocates and fills in what all kinds share; cell, terms, rate and burst are the kind's. */
 flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_limiter **limiter, flowctl_error *err);
 
 #endif

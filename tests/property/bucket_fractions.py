@@ -30,7 +30,7 @@ class Rate(ctypes.Structure):
 class Options(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("id", ctypes.c_char_p), ("rate", Rate), ("burst", ctypes.c_uint64),
                 ("clock", ctypes.c_void_p), ("allocator", ctypes.c_void_p), ("start", ctypes.c_int),
-                ("start_permits", ctypes.c_uint64)]
+                ("start_permits", ctypes.c_uint64), ("max_debt", ctypes.c_uint64), ("settle", ctypes.c_int)]
 
 
 class Decision(ctypes.Structure):
@@ -41,7 +41,8 @@ class Decision(ctypes.Structure):
 
 class Info(ctypes.Structure):
     _fields_ = [("id", ctypes.c_char_p), ("rate", Rate), ("burst", ctypes.c_uint64), ("tokens", ctypes.c_uint64),
-                ("debt", ctypes.c_uint64), ("waiters", ctypes.c_uint64), ("rate_per_sec", ctypes.c_double),
+                ("debt", ctypes.c_uint64), ("waiters", ctypes.c_uint64), ("paused", ctypes.c_bool), ("dry_run", ctypes.c_bool),
+                ("rate_per_sec", ctypes.c_double),
                 ("actual_per_sec", ctypes.c_double), ("utilisation", ctypes.c_double),
                 ("units_per_permit", ctypes.c_uint64), ("exact_every_ns", ctypes.c_uint64), ("now_ns", ctypes.c_uint64)]
 
@@ -61,7 +62,7 @@ class Bucket:
     def __init__(self, lib, permits, period_ns, burst, start_ns):
         self.lib, self.clock, self.handle = lib, ctypes.c_void_p(), ctypes.c_void_p()
         assert lib.flowctl_clock_manual_create(start_ns, None, ctypes.byref(self.clock), None) == 0
-        options = Options(ctypes.sizeof(Options), b"fractions", Rate(permits, period_ns), burst, self.clock, None, 0, 0)
+        options = Options(ctypes.sizeof(Options), b"fractions", Rate(permits, period_ns), burst, self.clock, None, 0, 0, 0, 0)
         assert lib.flowctl_token_bucket_create(ctypes.byref(options), ctypes.byref(self.handle), None) == 0
         info = Info()
         assert lib.flowctl_limiter_read_at(self.handle, ctypes.byref(info), start_ns) == 0

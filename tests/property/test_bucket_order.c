@@ -38,7 +38,7 @@ static struct oracle_event one_call(struct bucket_setup *b, uint64_t *random, ui
     case 0: return (struct oracle_event){now, flowctl_try_acquire_at(b->limiter, permits, now) ? permits : 0};
     case 1: return (struct oracle_event){now, flowctl_try_acquire_up_to_at(b->limiter, permits, now)};
     case 2:
-        d = flowctl_reserve_at(b->limiter, permits, test_magnitude(random, FLOWCTL_NS_PER_YEAR), now);
+        d = flowctl_reserve_at(b->limiter, permits, test_magnitude(random, FLOWCTL_NS_PER_YEAR), NULL, now);
         return (struct oracle_event){d.now_ns, d.granted};
     default:
         d = flowctl_decide_at(b->limiter, permits, now);

@@ -38,7 +38,7 @@ static bool at_skewed_times(void *target, uint64_t *random, struct oracle_event 
         *admitted = (struct oracle_event){now_ns, flowctl_try_acquire_up_to_at(target, permits, now_ns)};
         return admitted->permits != 0;
     case 1: *admitted = (struct oracle_event){now_ns, permits}; return flowctl_try_acquire_at(target, permits, now_ns);
-    case 2: return granted(flowctl_reserve_at(target, permits, test_below(random, 200000), now_ns), admitted);
+    case 2: return granted(flowctl_reserve_at(target, permits, test_below(random, 200000), NULL, now_ns), admitted);
     default: return granted(flowctl_decide_at(target, permits, now_ns), admitted);
     }
 }

@@ -1,0 +1,46 @@
+/**
+ * @file change.h  Other settings for a limiter in use.
+ *
+ * A change takes effect at one moment, the same for all threads. What is in the bucket stays, clipped to a smaller burst, and never more: a
+ * larger burst has to fill. Over any interval, permits granted are at most the burst at its beginning + the sum of rate x time since. A decision
+ * that overlaps the change is one made before it. Less than one unit (info.units_per_permit) is lost per change, none gained.
+ *
+ * Threads that wait in acquire are re-timed and woken: those whose deadline can't be met any more return DENY at once. Reservations keep their
+ * place, in permits; ask flowctl_reservation_due_ns.
+ *
+ * THREADS. Any; writers take turns. A writer that is stopped in the middle of a change holds up other writers and those who wait, and
+ * no decision: until it goes on, deciding goes by the old settings.
+ */
+#ifndef FLOWCTL_CHANGE_H
+#define FLOWCTL_CHANGE_H
+
+#include <flowctl/limiter.h>
+
+FLOWCTL_BEGIN
+
+/** @return OK; INVALID_ARGUMENT, OUT_OF_RANGE as at create, and then nothing has changed; CLOSED. */
+FLOWCTL_API flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err);
+/** Both in one change. */
+FLOWCTL_API flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
+                                             flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
+                                                flowctl_error *err, uint64_t now_ns);
+
+/**
+ * Stops the limiter's time: nothing is refilled and nothing granted. Decisions are DENY, flagged FLOWCTL_FLAG_PAUSED, with retry_after_ns
+ * FLOWCTL_FOREVER; acquire waits, as long as it may. What is in the bucket stays. Idempotent. @return OK, INVALID_ARGUMENT, CLOSED.
+ */
+FLOWCTL_API flowctl_status flowctl_pause(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_pause_at(flowctl_limiter *limiter, uint64_t now_ns);
+
+/** Goes on with what was there at the pause: the time between is not credited. Idempotent. */
+FLOWCTL_API flowctl_status flowctl_resume(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_resume_at(flowctl_limiter *limiter, uint64_t now_ns);
+
+/** Empties the bucket: no free burst. Bookings and debt stay. Permits on a receipt can't go back any more. */
+FLOWCTL_API flowctl_status flowctl_reset(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_reset_at(flowctl_limiter *limiter, uint64_t now_ns);
+
+FLOWCTL_END
+#endif

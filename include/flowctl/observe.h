@@ -1,0 +1,41 @@
+/**
+ * @file observe.h  Watching a limiter: dry run, and listeners. Neither costs a decision anything while it is off.
+ */
+#ifndef FLOWCTL_OBSERVE_H
+#define FLOWCTL_OBSERVE_H
+
+#include <flowctl/limiter.h>
+
+FLOWCTL_BEGIN
+
+/**
+ * Dry run on or off, in use. A limiter in dry run decides and counts as always, and then lets everything through: what it would have denied
+ * becomes ALLOW, flagged FLOWCTL_FLAG_DRY_RUN and counted in flowctl_counters.dry_run_allowed, and charges nothing. Nobody waits: acquire, take and
+ * reserve answer at once. A closed limiter and a wrong call stay what they are. @return OK, INVALID_ARGUMENT.
+ */
+FLOWCTL_API flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on);
+
+/**
+ * Callbacks, each may be NULL. They are called by the thread that asked, after its decision, with no lock held; they may call any verb of this
+ * or another limiter (and are called for those too), but must not close or destroy this one. They delay that thread and nobody else.
+ */
+typedef struct flowctl_listener {
+    size_t size;  /**< sizeof this struct. */
+    void *context;
+    /** Granted, at once or after waiting. */
+    void (*on_allowed)(void *context, flowctl_limiter *limiter, uint64_t permits, const flowctl_decision *decision);
+    /** Refused, now or for ever. In dry run: as it would have been. */
+    void (*on_denied)(void *context, flowctl_limiter *limiter, uint64_t permits, const flowctl_decision *decision);
+    /** A grant left `near_limit_permits` or less. Once, until at least twice as many (or a full burst) were there again. */
+    void (*on_near_limit)(void *context, flowctl_limiter *limiter, uint64_t remaining);
+    uint64_t near_limit_permits;
+} flowctl_listener;
+
+/**
+ * Sets the listener, in use; NULL: none. It is not copied: it must live, unchanged, until no thread can be inside a call that began before
+ * it was replaced. @return OK; INVALID_ARGUMENT; BAD_SIZE.
+ */
+FLOWCTL_API flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener);
+
+FLOWCTL_END
+#endif

@@ -1,0 +1,69 @@
+/* What the files of the token bucket share. */
+#ifndef FC_CORE_BUCKET_H
+#define FC_CORE_BUCKET_H
+
+#include "core/limiter.h"
+
+/* The terms in force and the word, of one moment, with a time at which they can be judged. */
+struct fc_sight {
+    struct fc_terms terms;
+    struct fc_view view;
+};
+
+enum fc_seen { FC_SEEN, FC_SEEN_PAUSED, FC_SEEN_CLOSED, FC_SEEN_TOO_OLD };
+
+/*
+ * Looks; *now_ns becomes the time to judge by: not before the terms began. `locked`: the caller has the limiter's lock. Without it the lock is taken only to
+ * move an anchor that is too far behind.
+ */
+enum fc_seen fc_bucket_see(flowctl_limiter *l, uint64_t *now_ns, bool locked, struct fc_sight *sight);
+
+/* As fc_bucket_see; false: there is nothing to judge, and *answer is the whole answer. */
+bool fc_bucket_judge(flowctl_limiter *l, uint64_t *now_ns, bool locked, struct fc_sight *sight, flowctl_decision *answer);
+
+/* ---- answers ---- */
+
+flowctl_decision fc_bucket_allow(const struct fc_view *v, uint64_t permits, uint64_t now_ns, uint64_t after);
+flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint64_t now_ns);
+flowctl_decision fc_bucket_never(const struct fc_view *v, uint64_t now_ns);
+void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *answer);
+
+/*
+ * Takes `permits`, all or none, and counts it. True: *answer is final, and *age, unless NULL, the age at the grant. False: they are not there now.
+ */
+bool fc_bucket_at_once(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, flowctl_decision *answer, fc_u128 *age);
+
+/* ---- changes ---- */
+
+/* Puts terms in force that hold `there` units of their own at now. Under the lock. For create. */
+void fc_bucket_begin(flowctl_limiter *l, struct fc_terms *terms, int64_t there, uint64_t now_ns);
+
+/* Moves an anchor that is too far behind `now`. Under the lock. */
+void fc_bucket_move_anchor(flowctl_limiter *l, uint64_t now_ns);
+
+/* Says what is wrong with a rate or burst, and the nearest that is right. `what` introduces the message. */
+flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flowctl_rate asked, uint64_t asked_burst,
+                                 const flowctl_rate *nearest, uint64_t nearest_burst, flowctl_error *err);
+
+/* ---- the operations, by file ---- */
+
+flowctl_decision fc_bucket_decide(flowctl_limiter *l, uint64_t permits, uint64_t now_ns);
+flowctl_decision fc_bucket_peek(flowctl_limiter *l, uint64_t permits, uint64_t now_ns);
+uint64_t fc_bucket_take_up_to(flowctl_limiter *l, uint64_t max_permits, uint64_t now_ns);
+flowctl_decision fc_bucket_reserve(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                   flowctl_reservation *reservation);
+flowctl_decision fc_bucket_acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                   flowctl_receipt *receipt);
+uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *reservation, uint64_t now_ns);
+uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *reservation);
+flowctl_settlement fc_bucket_settle(flowctl_limiter *l, const flowctl_receipt *receipt, uint64_t actual,
+                                    const uint64_t *now_ns);
+flowctl_status fc_bucket_change(flowctl_limiter *l, const struct fc_change *change, const uint64_t *now_ns,
+                                flowctl_error *err);
+flowctl_status fc_bucket_snapshot(flowctl_limiter *l, void *buffer, size_t room, size_t *length, flowctl_error *err,
+                                  uint64_t now_ns);
+flowctl_status fc_bucket_restore(flowctl_limiter *l, const void *blob, size_t length, uint64_t elapsed_ns,
+                                 flowctl_error *err, uint64_t now_ns);
+flowctl_status fc_bucket_read(flowctl_limiter *l, flowctl_limiter_info *info, uint64_t now_ns);
+
+#endif

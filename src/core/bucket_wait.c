@@ -1,0 +1,257 @@
+/* Booking ahead: reservations, and threads that wait. */
+#include "core/bucket.h"
+
+static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FOREVER - ns ? FLOWCTL_FOREVER : ns + by_ns; }
+
+/* ---- booking ---- */
+
+enum booked { BOOKED_NOT, BOOKED_NOW, BOOKED_AHEAD };
+
+/*
+ * While the limiter is paused a thread that waits takes its place at the end; when it will be due is not known. `now_ns` is only where the profile
+ * stands still.
+ */
+static enum booked book_paused(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t now_ns) {
+    struct fc_bucket_level x = fc_bucket_level_at(&s->view.profile, now_ns);
+    uint64_t units = b->permits * s->view.profile.unit;
+    b->start = fc_bucket_base(&s->view.profile, x, s->view.word);
+    b->end = b->start + units;
+    b->due_ns = FLOWCTL_FOREVER;
+    if ((int64_t)(b->end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX) || !fc_cell_swap(&l->cell, &s->view, b->end))
+        return BOOKED_NOT;
+    fc_bookings_insert(&l->bookings, b, NULL, b->start);
+    return BOOKED_AHEAD;
+}
+
+/* One attempt, under the lock: room between other bookings, or else the end. False: the word moved, look again. */
+static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t now_ns, uint64_t latest_ns,
+                      enum booked *booked, flowctl_decision *answer) {
+    struct fc_booking *before = NULL;
+    uint64_t units = b->permits * s->view.profile.unit;
+    *booked = BOOKED_NOT;
+    bool inside = fc_bookings_find_room(&l->bookings, &s->terms, now_ns, b, &before);
+    if (!inside) {
+        bool ahead = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, now_ns, latest_ns, &b->end, &b->due_ns);
+        if (!ahead) return *answer = fc_bucket_deny(s, b->due_ns, now_ns), true;
+        b->start = b->end - units;
+    } else if (b->due_ns > latest_ns) {
+        return *answer = fc_bucket_deny(s, b->due_ns, now_ns), true;
+    }
+    if (!inside && !fc_cell_swap(&l->cell, &s->view, b->end)) return false;
+    *booked = b->due_ns > now_ns ? BOOKED_AHEAD : BOOKED_NOW;
+    /* What was taken at the end and is due now needs no place; inside, it must be remembered until it is swept. */
+    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, b->start);
+    if (inside && *booked == BOOKED_NOW) fc_bookings_sweep(&l->bookings, now_ns, s->view.profile.unit);
+    *answer = fc_bucket_allow(&s->view, b->permits, b->due_ns, inside ? s->view.word : b->end);
+    return true;
+}
+
+/* Under the lock: books at the first place where the permits fit. BOOKED_NOT: *answer says why not. */
+static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t *now_ns, uint64_t max_wait_ns,
+                        flowctl_decision *answer) {
+    for (;; fc_cell_pause()) {
+        struct fc_sight s;
+        uint64_t units;
+        enum booked booked;
+        bool judged = fc_bucket_judge(l, now_ns, true, &s, answer);
+        bool paused = !judged && (answer->flags & FLOWCTL_FLAG_PAUSED) != 0;
+        if (!judged && !(paused && b->sleeper != NULL && max_wait_ns != 0)) return BOOKED_NOT;
+        if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s.view, *now_ns), BOOKED_NOT;
+        if (paused) return book_paused(l, b, &s, *now_ns);
+        fc_bookings_sweep(&l->bookings, *now_ns, s.view.profile.unit);
+        if (book_once(l, b, &s, *now_ns, later(*now_ns, max_wait_ns), &booked, answer)) return booked;
+    }
+}
+
+/* ---- reservations ---- */
+
+/* Under the lock. */
+static enum booked reserve_ahead(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t *now_ns,
+                                 flowctl_reservation *reservation, flowctl_decision *answer) {
+    struct fc_booking *b = fc_bookings_new(&l->bookings, &l->allocator);
+    if (b == NULL) return *answer = fc_refused(FLOWCTL_NO_MEMORY, *now_ns), BOOKED_NOT;
+    b->permits = permits;
+    enum booked booked = book(l, b, now_ns, max_wait_ns, answer);
+    if (booked == BOOKED_AHEAD && reservation != NULL) reservation->place = b, reservation->ticket = b->ticket;
+    if (!b->listed && b->ticket != 0) fc_bookings_recycle(&l->bookings, b);
+    return booked;
+}
+
+flowctl_decision fc_bucket_reserve(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                   flowctl_reservation *reservation) {
+    flowctl_decision answer;
+    if (fc_bucket_at_once(l, permits, now_ns, &answer, NULL)) return answer;
+    pthread_mutex_lock(&l->lock);
+    enum booked booked = reserve_ahead(l, permits, max_wait_ns, &now_ns, reservation, &answer);
+    pthread_mutex_unlock(&l->lock);
+    if (booked == BOOKED_NOT) return fc_bucket_count_refusal(l, &answer), answer;
+    fc_count_allowed(&l->counters, permits);
+    if (booked == BOOKED_NOW) return answer;
+    fc_count_waited(&l->counters, answer.now_ns - now_ns);
+    answer.verdict = FLOWCTL_DELAY;
+    answer.retry_after_ns = answer.now_ns - now_ns;
+    return answer;
+}
+
+/* The booking of a reservation that is still ahead; NULL if it is over. Under the lock. */
+static struct fc_booking *still_ahead(flowctl_limiter *l, const flowctl_reservation *r, uint64_t *now_ns, struct fc_sight *s) {
+    struct fc_booking *b = r->place;
+    enum fc_seen seen = fc_bucket_see(l, now_ns, true, s);
+    if (seen != FC_SEEN && seen != FC_SEEN_PAUSED) return NULL;
+    fc_bookings_sweep(&l->bookings, *now_ns, s->view.profile.unit);
+    return b->ticket == r->ticket && b->listed ? b : NULL;
+}
+
+uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *r, uint64_t now_ns) {
+    struct fc_sight s;
+    pthread_mutex_lock(&l->lock);
+    struct fc_booking *b = still_ahead(l, r, &now_ns, &s);
+    uint64_t permits = b != NULL ? b->permits : 0;
+    if (b != NULL) {
+        fc_bookings_remove(&l->bookings, b, &l->cell, &s.terms, now_ns);
+        fc_bookings_recycle(&l->bookings, b);
+        l->cancelled_permits += permits;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return permits;
+}
+
+uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r) {
+    struct fc_sight s;
+    uint64_t now_ns = fc_limiter_now(l);
+    pthread_mutex_lock(&l->lock);
+    struct fc_booking *b = still_ahead(l, r, &now_ns, &s);
+    uint64_t due_ns = b != NULL ? b->due_ns : 0;
+    pthread_mutex_unlock(&l->lock);
+    return due_ns;
+}
+
+/* ---- threads that wait ---- */
+
+struct seat {
+    flowctl_limiter *limiter;
+    uint64_t called_ns, deadline_ns;
+    uint64_t left_ns; /* when the wait was over */
+    enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE } outcome;
+    fc_u128 age; /* at the due time; 0 if that can't be told */
+    struct fc_sleeper sleeper;
+    struct fc_booking booking;
+};
+
+/* What was granted may be settled later: the age is that of the due time, if the terms of that time are still in force. */
+static fc_u128 age_when_due(flowctl_limiter *l, uint64_t due_ns) {
+    struct fc_sight s;
+    uint64_t now_ns = due_ns;
+    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &s);
+    return (seen == FC_SEEN || seen == FC_SEEN_PAUSED) && now_ns == due_ns ? fc_terms_age(&s.terms, due_ns, false) : 0;
+}
+
+/* Takes the seat's booking off the list: as one that is over if it is due at now, and otherwise as one that was never made. */
+static void leave(flowctl_limiter *l, struct seat *s, uint64_t now_ns) {
+    struct fc_sight sight;
+    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &sight);
+    if (seen == FC_SEEN || seen == FC_SEEN_PAUSED) {
+        fc_bookings_sweep(&l->bookings, now_ns, sight.view.profile.unit);
+        if (s->booking.listed && s->outcome != SEAT_SERVED)
+            fc_bookings_remove(&l->bookings, &s->booking, &l->cell, &sight.terms, now_ns);
+    }
+    fc_bookings_forget(&l->bookings, &s->booking);
+}
+
+/*
+ * Leaves the queue: served, closed, too late, or (a cancelled thread) before its time. Whoever destroys the limiter waits for the unlock, so nothing
+ * of the limiter is touched behind it.
+ */
+static void stand_up(void *argument) {
+    struct seat *s = argument;
+    flowctl_limiter *l = s->limiter;
+    pthread_mutex_lock(&l->lock);
+    if (s->outcome == SEAT_SERVED) {
+        s->age = age_when_due(l, s->booking.due_ns);
+        fc_count_allowed(&l->counters, s->booking.permits);
+        fc_count_waited(&l->counters, s->booking.due_ns - s->called_ns);
+    } else if (s->outcome == SEAT_TOO_LATE) {
+        fc_count_denied(&l->counters);
+    }
+    leave(l, s, s->outcome == SEAT_SERVED ? s->left_ns : fc_limiter_now(l));
+    if (--l->waiters == 0) pthread_cond_broadcast(&l->no_waiters);
+    pthread_mutex_unlock(&l->lock);
+    fc_sleeper_cleanup(&s->sleeper);
+}
+
+/* Sleeps until due or too late; the due time may move meanwhile. Fills in the outcome. */
+static void wait_until_due(struct seat *s) {
+    flowctl_limiter *l = s->limiter;
+    for (;;) {
+        pthread_mutex_lock(&l->lock);
+        uint64_t due_ns = s->booking.due_ns;
+        bool closed = l->closed;
+        pthread_mutex_unlock(&l->lock);
+        s->left_ns = fc_limiter_now(l);
+        if (s->left_ns >= due_ns) s->outcome = SEAT_SERVED;
+        else if (closed) s->outcome = SEAT_CLOSED;
+        /* A due time that is known and too late is not waited for; one that is not known may still be told. */
+        else if (s->left_ns < s->deadline_ns && (due_ns <= s->deadline_ns || due_ns == FLOWCTL_FOREVER)) {
+            l->clock->ops->sleep(l->clock, &s->sleeper, due_ns < s->deadline_ns ? due_ns : s->deadline_ns);
+            continue;
+        } else s->outcome = SEAT_TOO_LATE;
+        return;
+    }
+}
+
+/* Books and sits down; false if it got its answer without a seat. */
+static bool sit_down(struct seat *s, uint64_t max_wait_ns, flowctl_decision *answer) {
+    flowctl_limiter *l = s->limiter;
+    if (!fc_sleeper_init(&s->sleeper)) return *answer = fc_refused(FLOWCTL_SYSTEM, s->called_ns), false;
+    pthread_mutex_lock(&l->lock);
+    enum booked booked = book(l, &s->booking, &s->called_ns, max_wait_ns, answer);
+    if (booked == BOOKED_AHEAD) l->waiters++;
+    if (booked == BOOKED_NOW) s->age = age_when_due(l, s->called_ns);
+    pthread_mutex_unlock(&l->lock);
+    s->deadline_ns = later(s->called_ns, max_wait_ns);
+    if (booked == BOOKED_AHEAD) return true;
+    fc_sleeper_cleanup(&s->sleeper);
+    if (booked == BOOKED_NOW) fc_count_allowed(&l->counters, s->booking.permits);
+    else fc_bucket_count_refusal(l, answer);
+    return false;
+}
+
+static flowctl_decision outcome(const struct seat *s) {
+    flowctl_decision d = fc_refused(s->outcome == SEAT_CLOSED ? FLOWCTL_CLOSED : FLOWCTL_OK, s->left_ns);
+    if (s->outcome == SEAT_SERVED) {
+        d.verdict = FLOWCTL_ALLOW;
+        d.granted = s->booking.permits;
+        d.retry_after_ns = 0;
+        d.now_ns = s->booking.due_ns;
+    } else if (s->outcome == SEAT_TOO_LATE && s->booking.due_ns != FLOWCTL_FOREVER) {
+        d.retry_after_ns = s->booking.due_ns - s->left_ns;
+    }
+    return d;
+}
+
+static void sign(flowctl_receipt *receipt, fc_u128 age) {
+    if (receipt == NULL) return;
+    receipt->age_hi = (uint64_t)(age >> 64);
+    receipt->age_lo = (uint64_t)age;
+}
+
+flowctl_decision fc_bucket_acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                   flowctl_receipt *receipt) {
+    flowctl_decision answer;
+    struct seat seat = {.limiter = l, .called_ns = now_ns, .booking = {.permits = permits}};
+    if (fc_bucket_at_once(l, permits, now_ns, &answer, receipt != NULL ? &seat.age : NULL)) {
+        sign(receipt, seat.age);
+        return answer;
+    }
+    if (answer.status != FLOWCTL_OK) return answer;
+    seat.booking.sleeper = &seat.sleeper;
+    if (!sit_down(&seat, max_wait_ns, &answer)) {
+        sign(receipt, seat.age);
+        return answer;
+    }
+    pthread_cleanup_push(stand_up, &seat);
+    wait_until_due(&seat);
+    pthread_cleanup_pop(1);
+    sign(receipt, seat.age);
+    return outcome(&seat);
+}
