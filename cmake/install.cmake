@@ -11,6 +11,17 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/flowctl-config-version.cm
 install(FILES ${PROJECT_BINARY_DIR}/flowctl-config.cmake ${PROJECT_BINARY_DIR}/flowctl-config-version.cmake
   DESTINATION ${package_dir})
 
+# The prefix as seen from the .pc file, so that an installed tree can be moved; absolute folders are taken as they are.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} OR IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+  set(pc_libdir ${CMAKE_INSTALL_FULL_LIBDIR})
+  set(pc_includedir ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+else()
+  file(RELATIVE_PATH up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+  string(REGEX REPLACE "/$" "" pc_prefix "\${pcfiledir}/${up}")
+  set(pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+  set(pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/flowctl.pc.in ${PROJECT_BINARY_DIR}/flowctl.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/flowctl.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

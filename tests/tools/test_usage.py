@@ -1,0 +1,81 @@
+"""Wrong command lines: exit status 2, the option, the value, the remedy, and where help is."""
+import unittest
+
+import command
+from command import line, run
+
+GOOD = ("replay", "--limit", "1/s", "-")
+
+
+class Usage(unittest.TestCase):
+    def assert_wrong(self, arguments, *said):
+        status, out, err = run(*arguments)
+        self.assertEqual((status, out), (2, ""), arguments)
+        for text in said:
+            self.assertIn(text, err)
+        self.assertTrue(err.endswith("see 'flowctl replay --help'\n"), err)
+
+    def test_values(self):
+        for option, value, *said in (
+            ("--limit", "600", '"600"', "600/min"), ("--limit", "600/mn", "a period is one of", "    600/mn\n        ^\n"),
+            ("--limit", "x/s", "    x/s\n    ^\n"), ("--limit", "0/s", "must be more than 0"), ("--limit", "-1/s", "negative"),
+            ("--limit", "", "a number belongs here"), ("--limit", "1/20y", "the nearest that can be represented"),
+            ("--limit", "20G/s", "10^10 per second"), ("--burst", "0", "give at least 1"), ("--burst", "-5", "negative"),
+            ("--burst", "1.5", "not a whole number"), ("--burst", "4E", "a multiple is"),
+            ("--cost", "0", "give at least 1"), ("--cost", "byte", "    byte\n    ^\n"), ("--mode", "drop", '"drop"', "deny nor delay"),
+            ("--format", "nginx", '"nginx"', "auto, combined"), ("--sort-window", "60", "    60\n      ^\n"),
+            ("--sort-window", "-1s", "negative"), ("--output", "xml", '"xml"', "table, json, csv"),
+        ):
+            self.assert_wrong((*GOOD[:3], option, value, "-"), option, *said)
+
+    def test_options(self):
+        self.assert_wrong(("replay", "-"), "--limit is missing", "--limit 600/min")
+        self.assert_wrong(GOOD[:3], "FILE is missing", "-")
+        self.assert_wrong((*GOOD, "more"), '"more"', "only one FILE", "cat")
+        self.assert_wrong(("replay", "--lmit", "1/s", "-"), "--lmit")
+        self.assert_wrong(("replay", "-q", "-"), "-q")
+        self.assert_wrong(("replay", "--limit"), "--limit", "needs a value")
+        self.assert_wrong((*GOOD, "--help=yes"), "--help=yes")
+        self.assert_wrong((*GOOD, "--burst"), "--burst", "needs a value")
+
+    def test_huge_values(self):
+        self.assert_wrong((*GOOD[:3], "--burst", "9" * 30, "-"), "64 bits")
+        self.assert_wrong((*GOOD[:3], "--burst", str(2 ** 62), "-"), "the nearest that can be represented is", str(2 ** 61))
+        self.assert_wrong(("replay", "--limit", "9" * 300 + "/s", "-"), "--limit")
+        self.assert_wrong(("replay", "--limit", "1/\x1b[31m", "-"), "--limit")
+        self.assertNotIn("\x1b", run("replay", "--limit", "1/\x1b[31m", "-")[2])
+        self.assertNotIn("\x1b", run("replay", "--limit", "1/s", "--mode", "\x1b[31m", "-")[2])
+
+    def test_commands(self):
+        for arguments in (("nonsense",), ("help", "nonsense"), ("--nonsense",)):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn(f'there is no command "{arguments[-1]}"', err)
+            self.assertIn("  replay ", err)
+        status, out, err = run()
+        self.assertEqual((status, out), (2, ""))
+        self.assertIn("usage: flowctl COMMAND", err)
+        self.assertEqual(run("help", "replay", "more")[0], 2)
+
+    def test_help(self):
+        for arguments in (("replay", "--help"), ("help", "replay"), ("replay", "-h"), ("replay", "--limit", "x", "--help")):
+            status, out, err = run(*arguments)
+            self.assertEqual((status, err), (0, ""))
+            self.assertIn("examples:", out)
+        for arguments in (("help",), ("--help",)):
+            self.assertEqual(run(*arguments)[0], 0)
+            self.assertIn("replay", run(*arguments)[1])
+        self.assertRegex(run("--version")[1], r"^flowctl \d+\.\d+\.\d+\n$")
+
+    def test_help_fits_a_terminal(self):
+        self.assertLessEqual(max(map(len, run("help", "replay")[1].split("\n"))), 100)
+
+    def test_bytes_against_a_count(self):
+        status, _, err = run("replay", "--limit", "5MB/s", "--cost", "1", "-", data=line(1))
+        self.assertEqual(status, 0)
+        self.assertIn("note: the limit is in bytes, but --cost", err)
+        self.assertEqual(run("replay", "--limit", "5M/s", "--cost", "bytes", "-", data=line(1))[::2], (0, ""))
+
+
+if __name__ == "__main__":
+    command.main()
