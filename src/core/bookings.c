@@ -46,7 +46,7 @@ void fc_bookings_cleanup(struct fc_bookings *b, const flowctl_allocator *allocat
 /* Where the room in front of a booking begins; NULL: the room behind all. */
 static uint64_t room_begins(const struct fc_bookings *b, const struct fc_booking *booking) {
     const struct fc_booking *previous = booking != NULL ? booking->previous : b->last;
-    return previous != NULL ? previous->end : b->base;
+    return previous != NULL ? previous->place.end : b->base;
 }
 
 static void unlink_booking(struct fc_bookings *b, struct fc_booking *booking) {
@@ -74,115 +74,120 @@ void fc_bookings_insert(struct fc_bookings *b, struct fc_booking *booking, struc
 }
 
 void fc_bookings_sweep(struct fc_bookings *b, uint64_t now_ns, uint64_t unit) {
-    for (struct fc_booking *first; (first = b->first) != NULL && first->due_ns <= now_ns;) {
-        if (!first->walled) b->expired += (first->start - b->base) / unit;
-        b->base = first->end;
+    for (struct fc_booking *first; (first = b->first) != NULL && first->place.due_ns <= now_ns;) {
+        if (!first->walled) b->expired += (first->place.start - b->base) / unit;
+        b->base = first->place.end;
         unlink_booking(b, first);
         if (first->sleeper == NULL) fc_bookings_recycle(b, first);
     }
     if (b->first == NULL) b->gaps = false;
 }
 
-/* ---- room between bookings ---- */
+/* ---- places ---- */
 
-/* What is left of the room in front of `before` for something that begins at or behind `from`. */
-static bool room_for(const struct fc_bookings *b, const struct fc_booking *before, uint64_t lowest, uint64_t units,
-                     uint64_t *start) {
-    *start = later_of(room_begins(b, before), lowest);
-    return before == NULL || (!before->walled && (int64_t)(before->start - *start) >= (int64_t)units);
+/*
+ * The place of a booking that begins at `start` or as little behind it as can be. It is due at a whole nanosecond, by which the rate may have made a bit more
+ * than it needed; a booking of nearly the whole burst then begins where that bit ends, as in a bucket that is full.
+ */
+static struct fc_place place_at(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns) {
+    const struct fc_bucket_profile *p = &terms->profile;
+    uint64_t units = booking->permits * p->unit;
+    struct fc_place place = {start, start + units, FLOWCTL_FOREVER};
+    if (terms->paused) return place;
+    place.due_ns = fc_bucket_time_of(p, &terms->slope, place.end);
+    if (place.due_ns < now_ns) place.due_ns = now_ns;
+    uint64_t lowest = fc_bucket_level_at(p, place.due_ns).ceil - p->burst;
+    if (place.due_ns == FLOWCTL_FOREVER || !behind(lowest, start)) return place;
+    return (struct fc_place){lowest, lowest + units, place.due_ns};
 }
 
-static uint64_t due_of(const struct fc_terms *terms, uint64_t end, uint64_t now_ns) {
-    if (terms->paused) return FLOWCTL_FOREVER;
-    uint64_t due_ns = fc_bucket_time_of(&terms->profile, &terms->slope, end);
-    return due_ns > now_ns ? due_ns : now_ns;
+/* Puts a booking into a place, and wakes its thread if that changes when it is due. */
+static void move_to(struct fc_booking *booking, struct fc_place place) {
+    bool retimed = place.due_ns != booking->place.due_ns;
+    booking->place = place;
+    if (retimed && booking->sleeper != NULL) fc_sleeper_wake(booking->sleeper);
 }
 
-static uint64_t lowest_at(const struct fc_terms *terms, uint64_t now_ns) {
-    return fc_bucket_level_at(&terms->profile, now_ns).ceil - terms->profile.burst;
+/* A booking's place in the room in front of `before`, or behind all others. False: there is not enough room. */
+static bool fits(const struct fc_bookings *b, const struct fc_booking *booking, const struct fc_booking *before,
+                 const struct fc_terms *terms, uint64_t now_ns, struct fc_place *place) {
+    if (before != NULL && before->walled) return false;
+    *place = place_at(booking, room_begins(b, before), terms, now_ns);
+    return before == NULL || !behind(place->end, before->place.start);
 }
 
 bool fc_bookings_find_room(struct fc_bookings *b, const struct fc_terms *terms, uint64_t now_ns, struct fc_booking *booking,
                            struct fc_booking **before) {
-    if (!b->gaps) return false;
-    uint64_t lowest = lowest_at(terms, now_ns), units = booking->permits * terms->profile.unit, start;
+    struct fc_place place;
     bool some = false;
     *before = NULL;
+    if (!b->gaps) return false;
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        bool fits = room_for(b, e, lowest, units, &start);
-        some |= !e->walled && behind(e->start, start);
-        if (fits && *before == NULL) *before = e, booking->start = start;
+        some |= !e->walled && behind(e->place.start, room_begins(b, e));
+        if (*before == NULL && fits(b, booking, e, terms, now_ns, &place)) *before = e, booking->place = place;
         if (booking->sleeper != NULL && e->sleeper != NULL) *before = NULL;
     }
     b->gaps = some;
-    if (*before == NULL) return false;
-    booking->end = booking->start + units;
-    booking->due_ns = due_of(terms, booking->end, now_ns);
-    return true;
+    return *before != NULL;
 }
 
 /* ---- taking one out ---- */
 
-static void retime(struct fc_booking *booking, const struct fc_terms *terms, uint64_t now_ns) {
-    uint64_t due_ns = due_of(terms, booking->end, now_ns);
-    if (due_ns == booking->due_ns) return;
-    booking->due_ns = due_ns;
-    if (booking->sleeper != NULL) fc_sleeper_wake(booking->sleeper);
-}
-
-/* Threads that wait, from `e` on, each to the first room behind the one before it, at or behind `room`. */
+/* Threads that wait, from `e` on, each to the first room behind the one before it that is nearer than where it is. */
 static void move_up(struct fc_bookings *b, struct fc_booking *e, const struct fc_terms *terms, uint64_t now_ns) {
     struct fc_booking *room = e;
-    uint64_t lowest = lowest_at(terms, now_ns);
     for (struct fc_booking *next; e != NULL && !e->walled; e = next) {
+        struct fc_place place;
         next = e->next;
         if (e->sleeper == NULL) continue;
-        uint64_t units = e->end - e->start, start;
         if (room == e) room = next;
         unlink_booking(b, e);
-        while (!room_for(b, room, lowest, units, &start)) room = room->next;
+        while (room != next && !fits(b, e, room, terms, now_ns, &place)) room = room->next;
+        if (room == next) place = place_at(e, room_begins(b, room), terms, now_ns);
         link_before(b, e, room);
-        e->start = start;
-        e->end = start + units;
-        retime(e, terms, now_ns);
+        if (behind(e->place.start, place.start)) move_to(e, place);
     }
 }
 
 void fc_bookings_remove(struct fc_bookings *b, struct fc_booking *booking, struct fc_cell *cell, const struct fc_terms *terms,
                         uint64_t now_ns) {
     struct fc_booking *next = booking->next;
-    uint64_t tail = b->last->end, unit = terms->profile.unit;
+    uint64_t tail = b->last->place.end;
+    bool walled = booking->walled;
     unlink_booking(b, booking);
-    if (booking->walled) {
+    if (walled && next != NULL) {
         /* The room in front of it is somebody else's, and only one wall can be remembered: its own room is lost with it. */
-        if (next != NULL) next->walled = true, b->expired += booking->permits;
-        else if (b->first == NULL) b->base = booking->start;
+        next->walled = true;
+        b->expired += booking->permits;
+    } else if (walled && b->first == NULL) {
+        b->base = booking->place.start;
     } else if (next != NULL) {
         b->gaps = true;
         move_up(b, next, terms, now_ns);
     }
-    uint64_t left = booking->walled && next == NULL ? booking->start : room_begins(b, NULL);
+    uint64_t left = walled && next == NULL ? booking->place.start : room_begins(b, NULL);
     if (left == tail) return;
     struct fc_view seen = {.word = tail, .tag = atomic_load_explicit(&cell->word, memory_order_relaxed) & FC_TAG};
-    if (!fc_cell_swap(cell, &seen, left)) b->expired += (tail - left) / unit;
+    if (!fc_cell_swap(cell, &seen, left)) b->expired += (tail - left) / terms->profile.unit;
 }
 
 void fc_bookings_forget(struct fc_bookings *b, struct fc_booking *booking) {
     if (!booking->listed) return;
-    if (booking->previous == NULL) b->base = booking->end;
+    if (booking->previous == NULL) b->base = booking->place.end;
     else if (booking->next != NULL) booking->next->walled = true;
     unlink_booking(b, booking);
 }
 
 /* ---- all of them ---- */
 
-void fc_bookings_shift(struct fc_bookings *b, uint64_t by, const struct fc_terms *terms) {
-    b->base -= by;
+uint64_t fc_bookings_plan_back(struct fc_bookings *b, uint64_t by, const struct fc_terms *terms, uint64_t now_ns) {
+    uint64_t cursor = b->planned_base = b->base - by;
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        e->start -= by;
-        e->end -= by;
-        retime(e, terms, 0);
+        e->planned = place_at(e, later_of(cursor, e->place.start - by), terms, now_ns);
+        if (!behind(e->place.start, e->planned.start)) e->planned = e->place;
+        cursor = e->planned.end;
     }
+    return cursor;
 }
 
 /* A position on the new scale, rounded away from the present. */
@@ -191,26 +196,19 @@ static uint64_t carried(uint64_t position, const struct fc_bucket_profile *old, 
     return later->x1 - (uint64_t)fc_bucket_carry((int64_t)(now.floor - position), old->unit, later->unit);
 }
 
-/* Walks the bookings as they will lie: each at its carried place, or right behind the one before it. */
-static uint64_t carried_start(const struct fc_booking *e, uint64_t cursor, const struct fc_bucket_profile *old,
-                              struct fc_bucket_level now, const struct fc_bucket_profile *later) {
-    return later_of(cursor, carried(e->start, old, now, later));
-}
-
-uint64_t fc_bookings_carried_tail(const struct fc_bookings *b, const struct fc_bucket_profile *old, struct fc_bucket_level now,
-                                  const struct fc_bucket_profile *later) {
-    uint64_t cursor = carried(b->base, old, now, later);
-    for (const struct fc_booking *e = b->first; e != NULL; e = e->next)
-        cursor = carried_start(e, cursor, old, now, later) + e->permits * later->unit;
+uint64_t fc_bookings_plan_carry(struct fc_bookings *b, const struct fc_bucket_profile *old, struct fc_bucket_level now,
+                                const struct fc_terms *later) {
+    /* Room that had overflowed by the old burst must not come back with a larger one. */
+    uint64_t base = later_of(b->base, now.ceil - old->burst);
+    uint64_t cursor = b->planned_base = carried(base, old, now, &later->profile);
+    for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
+        e->planned = place_at(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
+        cursor = e->planned.end;
+    }
     return cursor;
 }
 
-void fc_bookings_carry(struct fc_bookings *b, const struct fc_bucket_profile *old, struct fc_bucket_level now,
-                       const struct fc_terms *later) {
-    uint64_t cursor = b->base = carried(b->base, old, now, &later->profile);
-    for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        e->start = carried_start(e, cursor, old, now, &later->profile);
-        cursor = e->end = e->start + e->permits * later->profile.unit;
-        retime(e, later, later->profile.t0_ns);
-    }
+void fc_bookings_follow(struct fc_bookings *b) {
+    b->base = b->planned_base;
+    for (struct fc_booking *e = b->first; e != NULL; e = e->next) move_to(e, e->planned);
 }

@@ -1,7 +1,7 @@
 /*
  * Permits that are promised ahead of time: to threads that wait in acquire, and by reservations.
  *
- * Each booking owns an interval of the word's space, [start, end), and is due when V reaches its end. Intervals are disjoint and in order. What lies
+ * Each booking owns an interval of the word's space, [start, end), and is due when V reaches its end (at the first whole nanosecond). Intervals are disjoint and in order. What lies
  * between two of them and was cancelled is free: a later booking that fits may have it (docs/algorithms.md: any disjoint intervals keep the limit,
  * if each ends at or before x at its date and begins at or behind x - burst). So a cancelled booking leaves no trace but the room, and room at the
  * tail goes back into the word.
@@ -15,11 +15,15 @@
 #include "clock/clock.h"
 #include "core/terms.h"
 
+struct fc_place {
+    uint64_t start, end; /* in the word's space */
+    uint64_t due_ns;
+};
+
 struct fc_booking {
     struct fc_booking *next, *previous;
     uint64_t permits;
-    uint64_t start, end;
-    uint64_t due_ns;
+    struct fc_place place, planned;
     struct fc_sleeper *sleeper; /* of the thread that waits; NULL: a reservation, which keeps its place */
     uint64_t ticket;            /* of a reservation: never used twice; 0: none */
     bool listed;
@@ -29,6 +33,7 @@ struct fc_booking {
 struct fc_bookings {
     struct fc_booking *first, *last;
     uint64_t base;           /* where the room in front of the first booking begins */
+    uint64_t planned_base;
     bool gaps;               /* there may be free room between bookings */
     uint64_t tickets;        /* the last one given out */
     uint64_t expired;        /* permits that were cancelled and found no taker in time */
@@ -46,7 +51,7 @@ void fc_bookings_sweep(struct fc_bookings *bookings, uint64_t now_ns, uint64_t u
 
 /*
  * Finds the first free room for booking->permits between the others, which a thread that waits takes only behind all that wait already. Fills in
- * start, end and due_ns, and *before, the booking that it comes in front of.
+ * its place, and *before, the booking that it comes in front of.
  */
 bool fc_bookings_find_room(struct fc_bookings *bookings, const struct fc_terms *terms, uint64_t now_ns,
                            struct fc_booking *booking, struct fc_booking **before);
@@ -64,16 +69,17 @@ void fc_bookings_remove(struct fc_bookings *bookings, struct fc_booking *booking
 /* A booking whose thread leaves: its place counts as used. Nothing if it is not listed any more. */
 void fc_bookings_forget(struct fc_bookings *bookings, struct fc_booking *booking);
 
-/* All move `by` towards the present, which was freed in front of them; the word has been moved. */
-void fc_bookings_shift(struct fc_bookings *bookings, uint64_t by, const struct fc_terms *terms);
-
 /*
- * Other terms: every booking keeps its place in the order and its distance ahead, in permits. First what the word would become, with V standing at
- * now.floor by the old terms and at later->x1 by the new ones; then, once that is the word, the bookings follow.
+ * Plans where all will lie, for a swap of the word that may fail; fc_bookings_follow carries the plan out once it has succeeded, and wakes the threads
+ * whose due time moved. A plan returns what the word would be: the end of the last booking.
+ *
+ * back   `by` units were freed in front of all: they move towards the present, each as far as it can.
+ * carry  other terms: every booking keeps its place in the order and its distance ahead, in permits. V stands at now.floor by the old terms
+ *        and at later->profile.x1 by the new ones.
  */
-uint64_t fc_bookings_carried_tail(const struct fc_bookings *bookings, const struct fc_bucket_profile *old, struct fc_bucket_level now,
-                                  const struct fc_bucket_profile *later);
-void fc_bookings_carry(struct fc_bookings *bookings, const struct fc_bucket_profile *old, struct fc_bucket_level now,
-                       const struct fc_terms *later);
+uint64_t fc_bookings_plan_back(struct fc_bookings *bookings, uint64_t by, const struct fc_terms *terms, uint64_t now_ns);
+uint64_t fc_bookings_plan_carry(struct fc_bookings *bookings, const struct fc_bucket_profile *old, struct fc_bucket_level now,
+                                const struct fc_terms *later);
+void fc_bookings_follow(struct fc_bookings *bookings);
 
 #endif

@@ -120,7 +120,7 @@ static fc_u128 age_after(const flowctl_limiter *l, const struct moment *m, const
 }
 
 /* The word by the new terms: the same permits there, or booked, less what is rounded away. */
-static uint64_t word_after(const flowctl_limiter *l, const struct moment *m, const struct fc_change *c, const struct fc_terms *next) {
+static uint64_t word_after(flowctl_limiter *l, const struct moment *m, const struct fc_change *c, const struct fc_terms *next) {
     const struct fc_bucket_profile *old = &m->sight.terms.profile, *new = &next->profile;
     int64_t there = c->kind == FC_CHANGE_RESET && m->there > 0 ? 0 : m->there;
     bool restore = c->kind == FC_CHANGE_RESTORE;
@@ -128,7 +128,7 @@ static uint64_t word_after(const flowctl_limiter *l, const struct moment *m, con
     if (carried > (int64_t)new->burst) carried = (int64_t)new->burst;
     uint64_t word = new->x1 - (uint64_t)carried;
     if (l->bookings.first == NULL) return word;
-    uint64_t tail = fc_bookings_carried_tail(&l->bookings, old, m->x, new);
+    uint64_t tail = fc_bookings_plan_carry(&l->bookings, old, m->x, next);
     return (int64_t)(tail - word) > 0 ? tail : word;
 }
 
@@ -149,7 +149,7 @@ static bool change_once(flowctl_limiter *l, const struct moment *m, const struct
     if (next->paused) fc_bucket_profile_halt(&next->profile, &next->slope);
     uint64_t after = word_after(l, m, c, next);
     if (!enforce(l, &m->sight.view, next, after)) return false;
-    fc_bookings_carry(&l->bookings, &m->sight.terms.profile, m->x, next);
+    if (l->bookings.first != NULL) fc_bookings_follow(&l->bookings);
     carry_debt(l, m, next, after);
     show(l, next, 1 - m->sight.view.tag);
     return true;

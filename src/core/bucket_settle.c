@@ -37,10 +37,11 @@ static flowctl_settlement give_back(flowctl_limiter *l, const flowctl_receipt *r
         uint64_t back = unused < fresh ? unused : fresh;
         if (back == 0) return result;
         /* Bookings move with the word. If something else was charged behind them, there is no moving it. */
-        if (l->bookings.last != NULL && l->bookings.last->end != s.view.word) return result;
-        uint64_t units = back * s.view.profile.unit;
-        if (!fc_cell_swap(&l->cell, &s.view, s.view.word - units)) continue;
-        fc_bookings_shift(&l->bookings, units, &s.terms);
+        if (l->bookings.last != NULL && l->bookings.last->place.end != s.view.word) return result;
+        uint64_t units = back * s.view.profile.unit, after = s.view.word - units;
+        if (l->bookings.first != NULL) after = fc_bookings_plan_back(&l->bookings, units, &s.terms, now_ns);
+        if (!fc_cell_swap(&l->cell, &s.view, after)) continue;
+        if (l->bookings.first != NULL) fc_bookings_follow(&l->bookings);
         result.given_back = back;
         result.forfeited = unused - back;
         return result;

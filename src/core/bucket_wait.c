@@ -14,12 +14,12 @@ enum booked { BOOKED_NOT, BOOKED_NOW, BOOKED_AHEAD };
 static enum booked book_paused(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t now_ns) {
     struct fc_bucket_level x = fc_bucket_level_at(&s->view.profile, now_ns);
     uint64_t units = b->permits * s->view.profile.unit;
-    b->start = fc_bucket_base(&s->view.profile, x, s->view.word);
-    b->end = b->start + units;
-    b->due_ns = FLOWCTL_FOREVER;
-    if ((int64_t)(b->end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX) || !fc_cell_swap(&l->cell, &s->view, b->end))
+    b->place.start = fc_bucket_base(&s->view.profile, x, s->view.word);
+    b->place.end = b->place.start + units;
+    b->place.due_ns = FLOWCTL_FOREVER;
+    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX) || !fc_cell_swap(&l->cell, &s->view, b->place.end))
         return BOOKED_NOT;
-    fc_bookings_insert(&l->bookings, b, NULL, b->start);
+    fc_bookings_insert(&l->bookings, b, NULL, b->place.start);
     return BOOKED_AHEAD;
 }
 
@@ -31,18 +31,18 @@ static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_
     *booked = BOOKED_NOT;
     bool inside = fc_bookings_find_room(&l->bookings, &s->terms, now_ns, b, &before);
     if (!inside) {
-        bool ahead = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, now_ns, latest_ns, &b->end, &b->due_ns);
-        if (!ahead) return *answer = fc_bucket_deny(s, b->due_ns, now_ns), true;
-        b->start = b->end - units;
-    } else if (b->due_ns > latest_ns) {
-        return *answer = fc_bucket_deny(s, b->due_ns, now_ns), true;
+        bool ahead = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, now_ns, latest_ns, &b->place.end, &b->place.due_ns);
+        if (!ahead) return *answer = fc_bucket_deny(s, b->place.due_ns, now_ns), true;
+        b->place.start = b->place.end - units;
+    } else if (b->place.due_ns > latest_ns) {
+        return *answer = fc_bucket_deny(s, b->place.due_ns, now_ns), true;
     }
-    if (!inside && !fc_cell_swap(&l->cell, &s->view, b->end)) return false;
-    *booked = b->due_ns > now_ns ? BOOKED_AHEAD : BOOKED_NOW;
+    if (!inside && !fc_cell_swap(&l->cell, &s->view, b->place.end)) return false;
+    *booked = b->place.due_ns > now_ns ? BOOKED_AHEAD : BOOKED_NOW;
     /* What was taken at the end and is due now needs no place; inside, it must be remembered until it is swept. */
-    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, b->start);
+    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, b->place.start);
     if (inside && *booked == BOOKED_NOW) fc_bookings_sweep(&l->bookings, now_ns, s->view.profile.unit);
-    *answer = fc_bucket_allow(&s->view, b->permits, b->due_ns, inside ? s->view.word : b->end);
+    *answer = fc_bucket_allow(&s->view, b->permits, b->place.due_ns, inside ? s->view.word : b->place.end);
     return true;
 }
 
@@ -121,7 +121,7 @@ uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r) {
     uint64_t now_ns = fc_limiter_now(l);
     pthread_mutex_lock(&l->lock);
     struct fc_booking *b = still_ahead(l, r, &now_ns, &s);
-    uint64_t due_ns = b != NULL ? b->due_ns : 0;
+    uint64_t due_ns = b != NULL ? b->place.due_ns : 0;
     pthread_mutex_unlock(&l->lock);
     return due_ns;
 }
@@ -167,9 +167,9 @@ static void stand_up(void *argument) {
     flowctl_limiter *l = s->limiter;
     pthread_mutex_lock(&l->lock);
     if (s->outcome == SEAT_SERVED) {
-        s->age = age_when_due(l, s->booking.due_ns);
+        s->age = age_when_due(l, s->booking.place.due_ns);
         fc_count_allowed(&l->counters, s->booking.permits);
-        fc_count_waited(&l->counters, s->booking.due_ns - s->called_ns);
+        fc_count_waited(&l->counters, s->booking.place.due_ns - s->called_ns);
     } else if (s->outcome == SEAT_TOO_LATE) {
         fc_count_denied(&l->counters);
     }
@@ -184,7 +184,7 @@ static void wait_until_due(struct seat *s) {
     flowctl_limiter *l = s->limiter;
     for (;;) {
         pthread_mutex_lock(&l->lock);
-        uint64_t due_ns = s->booking.due_ns;
+        uint64_t due_ns = s->booking.place.due_ns;
         bool closed = l->closed;
         pthread_mutex_unlock(&l->lock);
         s->left_ns = fc_limiter_now(l);
@@ -222,9 +222,9 @@ static flowctl_decision outcome(const struct seat *s) {
         d.verdict = FLOWCTL_ALLOW;
         d.granted = s->booking.permits;
         d.retry_after_ns = 0;
-        d.now_ns = s->booking.due_ns;
-    } else if (s->outcome == SEAT_TOO_LATE && s->booking.due_ns != FLOWCTL_FOREVER) {
-        d.retry_after_ns = s->booking.due_ns - s->left_ns;
+        d.now_ns = s->booking.place.due_ns;
+    } else if (s->outcome == SEAT_TOO_LATE && s->booking.place.due_ns != FLOWCTL_FOREVER) {
+        d.retry_after_ns = s->booking.place.due_ns - s->left_ns;
     }
     return d;
 }

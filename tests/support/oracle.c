@@ -55,6 +55,46 @@ struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_l
     return worst;
 }
 
+/* The ideal bucket: exact, in 1/period_ns of a permit. */
+struct ideal {
+    oracle_amount there, burst, rate;
+    uint64_t now_ns;
+};
+
+static void ideal_advance(struct ideal *b, uint64_t now_ns) {
+    oracle_amount more = (oracle_amount)(now_ns - b->now_ns) * b->rate;
+    b->there = more > b->burst - b->there ? b->burst : b->there + more;
+    b->now_ns = now_ns;
+}
+
+static void ideal_change(struct ideal *b, const struct oracle_change *c, uint64_t period_ns) {
+    ideal_advance(b, c->time_ns);
+    b->rate = c->permits;
+    b->burst = (oracle_amount)c->burst * period_ns;
+    if (b->there > b->burst) b->there = b->burst;
+    if (c->emptied && b->there > 0) b->there = 0;
+}
+
+struct oracle_verdict oracle_judge_changes(struct oracle_log *log, const struct oracle_limit *limit,
+                                           const struct oracle_change *changes, size_t count) {
+    struct ideal b = {.burst = (oracle_amount)limit->burst * limit->period_ns, .rate = limit->permits};
+    struct oracle_verdict v = {.excess = -b.burst};
+    size_t next = 0;
+    b.there = b.burst;
+    if (log->count > 1) qsort(log->events, log->count, sizeof *log->events, by_time);
+    if (log->count != 0) b.now_ns = log->events[0].time_ns;
+    if (count != 0 && (log->count == 0 || changes[0].time_ns < b.now_ns)) b.now_ns = changes[0].time_ns;
+    for (size_t i = 0; i < log->count; i++) {
+        const struct oracle_event *e = &log->events[i];
+        while (next < count && changes[next].time_ns < e->time_ns) ideal_change(&b, &changes[next++], limit->period_ns);
+        ideal_advance(&b, e->time_ns);
+        b.there -= (oracle_amount)e->permits * limit->period_ns;
+        v.total += e->permits;
+        if (-b.there > v.excess) v.excess = -b.there, v.until_ns = e->time_ns;
+    }
+    return v;
+}
+
 double oracle_excess(const struct oracle_verdict *verdict, const struct oracle_limit *limit) {
     return (double)verdict->excess / (double)limit->period_ns;
 }

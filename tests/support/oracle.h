@@ -32,6 +32,17 @@ struct oracle_verdict {
     uint64_t total;             /* permits in all */
 };
 
+/*
+ * A change of the limit: what an interval may hold is then the burst at its beginning, and what the rates of its parts make; a smaller burst cuts what
+ * had gathered, a larger one has to fill.
+ */
+struct oracle_change {
+    uint64_t time_ns;
+    uint64_t permits; /* the rate from now on, per the limit's period_ns; 0: paused */
+    uint64_t burst;
+    bool emptied; /* nothing is left of what had gathered */
+};
+
 /* Room for admissions that grows; for one thread. */
 struct oracle_log {
     struct oracle_event *events;
@@ -44,6 +55,13 @@ void oracle_free(struct oracle_log *log);
 
 /* Sorts the log by time and judges it. */
 struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit);
+
+/*
+ * The same for a limit that changed; changes in order of time. What is admitted at the very time of a change counts as admitted before it. `excess` is what
+ * was admitted beyond an ideal bucket that was full in the beginning; the window is not told.
+ */
+struct oracle_verdict oracle_judge_changes(struct oracle_log *log, const struct oracle_limit *limit,
+                                           const struct oracle_change *changes, size_t count);
 
 /* The excess in permits, for people. */
 double oracle_excess(const struct oracle_verdict *verdict, const struct oracle_limit *limit);
