@@ -108,5 +108,5 @@ uint64_t fc_bucket_time_of(const struct fc_bucket_profile *profile, const struct
     if (slope->p == 0) return FLOWCTL_FOREVER;
     fc_u128 dt = ((fc_u128)((uint64_t)ahead / 2) * slope->q + slope->p - 1) / slope->p;
     fc_u128 time = profile->t0_ns + dt;
-    return time > UINT64_MAX ? FLOWCTL_FOREVER : (uint64_t)time;
+    return time >= UINT64_MAX ? FLOWCTL_FOREVER : (uint64_t)time;
 }

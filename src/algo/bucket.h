@@ -141,7 +141,7 @@ static inline bool fc_bucket_book(const struct fc_bucket_profile *p, const struc
     if (fc_bucket_take(p, x, word, units, after)) return true;
     uint64_t end = word + units;
     *due_ns = fc_bucket_time_of(p, s, end);
-    if (*due_ns > latest_ns || end - x.floor > 2 * FC_DEBT_UNITS_MAX || !fc_bucket_in_reach(p, *due_ns)) return false;
+    if (*due_ns > latest_ns || *due_ns == FLOWCTL_FOREVER || end - x.floor > 2 * FC_DEBT_UNITS_MAX) return false;
     return fc_bucket_take(p, fc_bucket_level_at(p, *due_ns), word, units, after);
 }
 

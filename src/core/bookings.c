@@ -95,6 +95,7 @@ static struct fc_place place_at(const struct fc_booking *booking, uint64_t start
     struct fc_place place = {start, start + units, FLOWCTL_FOREVER};
     if (terms->paused) return place;
     place.due_ns = fc_bucket_time_of(p, &terms->slope, place.end);
+    if (now_ns < booking->not_before_ns) now_ns = booking->not_before_ns;
     if (place.due_ns < now_ns) place.due_ns = now_ns;
     uint64_t lowest = fc_bucket_level_at(p, place.due_ns).ceil - p->burst;
     if (place.due_ns == FLOWCTL_FOREVER || !behind(lowest, start)) return place;

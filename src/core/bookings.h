@@ -23,6 +23,7 @@ struct fc_place {
 struct fc_booking {
     struct fc_booking *next, *previous;
     uint64_t permits;
+    uint64_t not_before_ns; /* when it was asked for: it is never due before */
     struct fc_place place, planned;
     struct fc_sleeper *sleeper; /* of the thread that waits; NULL: a reservation, which keeps its place */
     uint64_t ticket;            /* of a reservation: never used twice; 0: none */

@@ -8,24 +8,26 @@
 struct fc_sight {
     struct fc_terms terms;
     struct fc_view view;
+    uint64_t now_ns; /* to judge by: as asked for, but not before the terms began */
+    bool too_old;    /* what was asked for lies behind an anchor that was moved, where nothing is known: nothing can be granted */
+    bool far;        /* it lies out of the anchor's reach: this is how it would look from an anchor nearby; move it before you write */
 };
 
-enum fc_seen { FC_SEEN, FC_SEEN_PAUSED, FC_SEEN_CLOSED, FC_SEEN_TOO_OLD };
+/* Looks, and changes nothing. False: closed. */
+bool fc_bucket_see(flowctl_limiter *l, uint64_t now_ns, struct fc_sight *sight);
 
 /*
- * Looks; *now_ns becomes the time to judge by: not before the terms began. `locked`: the caller has the limiter's lock. Without it the lock is taken only to
- * move an anchor that is too far behind.
+ * The same for those who will write, under the lock: first the word, then the clock (unless the time is given), so that whoever was granted what lies
+ * before the word had read the clock before. Moves the anchor if need be.
  */
-enum fc_seen fc_bucket_see(flowctl_limiter *l, uint64_t *now_ns, bool locked, struct fc_sight *sight);
-
-/* As fc_bucket_see; false: there is nothing to judge, and *answer is the whole answer. */
-bool fc_bucket_judge(flowctl_limiter *l, uint64_t *now_ns, bool locked, struct fc_sight *sight, flowctl_decision *answer);
+bool fc_bucket_see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns, struct fc_sight *sight);
 
 /* ---- answers ---- */
 
-flowctl_decision fc_bucket_allow(const struct fc_view *v, uint64_t permits, uint64_t now_ns, uint64_t after);
+/* `now_ns` is what was asked for. */
+flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uint64_t date_ns, uint64_t after);
 flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint64_t now_ns);
-flowctl_decision fc_bucket_never(const struct fc_view *v, uint64_t now_ns);
+flowctl_decision fc_bucket_never(const struct fc_sight *s, uint64_t now_ns);
 void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *answer);
 
 /*
@@ -38,8 +40,9 @@ bool fc_bucket_at_once(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, fl
 /* Puts terms in force that hold `there` units of their own at now. Under the lock. For create. */
 void fc_bucket_begin(flowctl_limiter *l, struct fc_terms *terms, int64_t there, uint64_t now_ns);
 
-/* Moves an anchor that is too far behind `now`. Under the lock. */
+/* Moves an anchor that is too far behind `now`. Under the lock, or (the second) not yet. */
 void fc_bucket_move_anchor(flowctl_limiter *l, uint64_t now_ns);
+void fc_bucket_move_anchor_unlocked(flowctl_limiter *l, uint64_t now_ns);
 
 /* Says what is wrong with a rate or burst, and the nearest that is right. `what` introduces the message. */
 flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flowctl_rate asked, uint64_t asked_burst,

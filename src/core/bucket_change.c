@@ -7,9 +7,6 @@
 
 #include "base/error.h"
 
-/* An age that leaves nothing of any receipt. */
-#define FC_AGE_OVER ((fc_u128)1 << (63 + FC_AGE_BITS))
-
 /* Shows the hot path the terms that are in force now. */
 static void show(flowctl_limiter *l, const struct fc_terms *terms, uint64_t tag) {
     fc_cell_show(&l->cell, &terms->profile, tag, terms->paused || l->closed);
@@ -50,6 +47,23 @@ void fc_bucket_move_anchor(flowctl_limiter *l, uint64_t now_ns) {
     show(l, &next, 1 - seen.tag);
 }
 
+void fc_bucket_move_anchor_unlocked(flowctl_limiter *l, uint64_t now_ns) {
+    pthread_mutex_lock(&l->lock);
+    fc_bucket_move_anchor(l, now_ns);
+    pthread_mutex_unlock(&l->lock);
+}
+
+bool fc_bucket_see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns, struct fc_sight *s) {
+    for (;;) {
+        if (!fc_bucket_see(l, 0, s)) return false;
+        uint64_t now_ns = given_ns != NULL ? *given_ns : fc_limiter_now(l);
+        if (now_ns < s->terms.profile.t0_ns) now_ns = s->terms.profile.t0_ns;
+        s->now_ns = now_ns;
+        if (fc_bucket_in_reach(&s->terms.profile, now_ns)) return true;
+        fc_bucket_move_anchor(l, now_ns);
+    }
+}
+
 /* ---- settings ---- */
 
 flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flowctl_rate asked, uint64_t asked_burst,
@@ -84,23 +98,14 @@ flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flo
 /* What a change needs to know of the moment it takes effect. */
 struct moment {
     struct fc_sight sight;
-    uint64_t now_ns;
     struct fc_bucket_level x;
     int64_t there; /* units there, by the old terms */
 };
 
 static bool arrive(flowctl_limiter *l, const uint64_t *given_ns, struct moment *m) {
-    for (;;) {
-        m->now_ns = 0;
-        if (fc_bucket_see(l, &m->now_ns, true, &m->sight) == FC_SEEN_CLOSED) return false;
-        const struct fc_bucket_profile *p = &m->sight.terms.profile;
-        m->now_ns = given_ns != NULL ? *given_ns : fc_limiter_now(l);
-        if (m->now_ns < p->t0_ns) m->now_ns = p->t0_ns;
-        if (fc_bucket_in_reach(p, m->now_ns)) break;
-        fc_bucket_move_anchor(l, m->now_ns);
-    }
-    fc_bookings_sweep(&l->bookings, m->now_ns, m->sight.terms.profile.unit);
-    m->x = fc_bucket_level_at(&m->sight.terms.profile, m->now_ns);
+    if (!fc_bucket_see_then_read_clock(l, given_ns, &m->sight)) return false;
+    fc_bookings_sweep(&l->bookings, m->sight.now_ns, m->sight.terms.profile.unit);
+    m->x = fc_bucket_level_at(&m->sight.terms.profile, m->sight.now_ns);
     m->there = fc_bucket_available(&m->sight.terms.profile, m->x, m->sight.view.word);
     return true;
 }
@@ -114,7 +119,7 @@ static uint64_t booked_permits(const flowctl_limiter *l, const struct moment *m,
 
 /* What the age grows by at a change: what was refilled so far, and what a smaller burst takes away. */
 static fc_u128 age_after(const flowctl_limiter *l, const struct moment *m, const struct fc_change *c, uint64_t burst) {
-    fc_u128 age = fc_terms_age(&m->sight.terms, m->now_ns, true);
+    fc_u128 age = fc_terms_age(&m->sight.terms, m->sight.now_ns, true);
     if (burst < l->burst_permits) age += (fc_u128)(l->burst_permits - burst) << FC_AGE_BITS;
     return c->kind == FC_CHANGE_RESET || c->kind == FC_CHANGE_RESTORE ? age + FC_AGE_OVER : age;
 }
@@ -141,7 +146,7 @@ static void carry_debt(flowctl_limiter *l, const struct moment *m, const struct 
 
 /* One attempt. False: the word moved meanwhile. */
 static bool change_once(flowctl_limiter *l, const struct moment *m, const struct fc_change *c, struct fc_terms *next, uint64_t burst) {
-    next->profile.t0_ns = m->now_ns;
+    next->profile.t0_ns = m->sight.now_ns;
     next->profile.x1 = m->sight.view.word + next->profile.burst + 2;
     next->began = next->profile.x1;
     next->older_unknown = false;

@@ -1,45 +1,27 @@
 /* Settling: the actual cost of what was taken as an estimate. */
 #include "core/bucket.h"
 
-/* What the rate has produced since a receipt was signed, in permits, rounded up; at most `most`. */
-static uint64_t faded(const struct fc_sight *s, const flowctl_receipt *r, uint64_t now_ns, uint64_t most) {
-    fc_u128 signed_at = (fc_u128)r->age_hi << 64 | r->age_lo, age = fc_terms_age(&s->terms, now_ns, true);
+/* What the rate has produced since a receipt was signed, in permits, rounded up; at most all of it. */
+static uint64_t faded(const struct fc_sight *s, const flowctl_receipt *r) {
+    fc_u128 signed_at = (fc_u128)r->age_hi << 64 | r->age_lo, age = fc_terms_age(&s->terms, s->now_ns, true);
     fc_u128 grown = age > signed_at ? age - signed_at : 0;
     fc_u128 permits = (grown + (((fc_u128)1 << FC_AGE_BITS) - 1)) >> FC_AGE_BITS;
-    return permits > most ? most : (uint64_t)permits;
-}
-
-/*
- * The word first, then the clock: whoever was granted what lies before the word read its clock before, so no date lies behind ours
- * (docs/algorithms.md). False: closed, or not to be judged.
- */
-static bool see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns, uint64_t *now_ns, struct fc_sight *s) {
-    for (;;) {
-        *now_ns = 0;
-        enum fc_seen seen = fc_bucket_see(l, now_ns, true, s);
-        if (seen == FC_SEEN_CLOSED) return false;
-        *now_ns = given_ns != NULL ? *given_ns : fc_limiter_now(l);
-        uint64_t began_ns = s->terms.profile.t0_ns;
-        if (*now_ns < began_ns) *now_ns = began_ns;
-        if (fc_bucket_in_reach(&s->terms.profile, *now_ns)) return true;
-        fc_bucket_move_anchor(l, *now_ns);
-    }
+    return permits > r->permits ? r->permits : (uint64_t)permits;
 }
 
 static flowctl_settlement give_back(flowctl_limiter *l, const flowctl_receipt *r, uint64_t unused, const uint64_t *given_ns) {
     flowctl_settlement result = {.status = FLOWCTL_OK, .forfeited = unused};
     for (;; fc_cell_pause()) {
         struct fc_sight s;
-        uint64_t now_ns;
-        if (!see_then_read_clock(l, given_ns, &now_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
-        fc_bookings_sweep(&l->bookings, now_ns, s.view.profile.unit);
-        uint64_t fresh = l->lenient ? unused : r->permits - faded(&s, r, now_ns, r->permits);
+        if (!fc_bucket_see_then_read_clock(l, given_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
+        fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
+        uint64_t fresh = l->lenient ? unused : r->permits - faded(&s, r);
         uint64_t back = unused < fresh ? unused : fresh;
         if (back == 0) return result;
         /* Bookings move with the word. If something else was charged behind them, there is no moving it. */
         if (l->bookings.last != NULL && l->bookings.last->place.end != s.view.word) return result;
         uint64_t units = back * s.view.profile.unit, after = s.view.word - units;
-        if (l->bookings.first != NULL) after = fc_bookings_plan_back(&l->bookings, units, &s.terms, now_ns);
+        if (l->bookings.first != NULL) after = fc_bookings_plan_back(&l->bookings, units, &s.terms, s.now_ns);
         if (!fc_cell_swap(&l->cell, &s.view, after)) continue;
         if (l->bookings.first != NULL) fc_bookings_follow(&l->bookings);
         result.given_back = back;
@@ -68,10 +50,9 @@ static uint64_t chargeable(const flowctl_limiter *l, const struct fc_sight *s, s
 static flowctl_settlement charge(flowctl_limiter *l, uint64_t extra, const uint64_t *given_ns) {
     for (;; fc_cell_pause()) {
         struct fc_sight s;
-        uint64_t now_ns;
-        if (!see_then_read_clock(l, given_ns, &now_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
+        if (!fc_bucket_see_then_read_clock(l, given_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
         const struct fc_bucket_profile *p = &s.view.profile;
-        struct fc_bucket_level x = fc_bucket_level_at(p, now_ns);
+        struct fc_bucket_level x = fc_bucket_level_at(p, s.now_ns);
         uint64_t permits = chargeable(l, &s, x, extra), base = fc_bucket_base(p, x, s.view.word);
         uint64_t after = base + permits * p->unit;
         if (!fc_cell_swap(&l->cell, &s.view, after)) continue;

@@ -10,15 +10,14 @@
 
 static flowctl_status read_locked(flowctl_limiter *l, flowctl_limiter_info *info, uint64_t now_ns) {
     struct fc_sight s;
-    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &s);
-    if (seen == FC_SEEN_CLOSED) return FLOWCTL_CLOSED;
+    if (!fc_bucket_see(l, now_ns, &s)) return FLOWCTL_CLOSED;
     info->rate = l->rate;
     info->burst = l->burst_permits;
     info->paused = s.terms.paused;
     info->units_per_permit = s.view.profile.unit / 2;
     info->exact_every_ns = s.terms.slope.exact_every_ns;
-    if (seen == FC_SEEN_TOO_OLD) return FLOWCTL_OK; /* older than is known: no tokens */
-    struct fc_bucket_level x = fc_bucket_level_at(&s.view.profile, now_ns);
+    if (s.too_old) return FLOWCTL_OK; /* older than is known: no tokens */
+    struct fc_bucket_level x = fc_bucket_level_at(&s.view.profile, s.now_ns);
     int64_t there = fc_bucket_available(&s.view.profile, x, s.view.word);
     info->tokens = fc_bucket_permits(&s.view.profile, x, s.view.word);
     info->debt = there >= 0 ? 0 : ((uint64_t)-there + s.view.profile.unit - 1) / s.view.profile.unit;
@@ -60,14 +59,13 @@ flowctl_status fc_bucket_snapshot(flowctl_limiter *l, void *buffer, size_t room,
     if (room < *length)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "snapshot: room is %zu bytes: %zu are needed", room, *length);
     pthread_mutex_lock(&l->lock);
-    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &s);
+    bool open = fc_bucket_see(l, now_ns, &s);
     flowctl_rate rate = l->rate;
     uint64_t burst = l->burst_permits;
     pthread_mutex_unlock(&l->lock);
-    if (seen == FC_SEEN_CLOSED) return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.60s\": is closed", l->id);
-    if (seen == FC_SEEN_TOO_OLD) now_ns = s.terms.profile.t0_ns;
+    if (!open) return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.60s\": is closed", l->id);
     const struct fc_bucket_profile *p = &s.view.profile;
-    int64_t there = fc_bucket_available(p, fc_bucket_level_at(p, now_ns), s.view.word);
+    int64_t there = fc_bucket_available(p, fc_bucket_level_at(p, s.now_ns), s.view.word);
     memcpy(out, "FLOW", 4);
     fc_put16(out + 4, SNAPSHOT_VERSION);
     fc_put16(out + 6, SNAPSHOT_TOKEN_BUCKET);

@@ -7,59 +7,62 @@ static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FORE
 
 enum booked { BOOKED_NOT, BOOKED_NOW, BOOKED_AHEAD };
 
-/*
- * While the limiter is paused a thread that waits takes its place at the end; when it will be due is not known. `now_ns` is only where the profile
- * stands still.
- */
-static enum booked book_paused(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t now_ns) {
-    struct fc_bucket_level x = fc_bucket_level_at(&s->view.profile, now_ns);
-    uint64_t units = b->permits * s->view.profile.unit;
-    b->place.start = fc_bucket_base(&s->view.profile, x, s->view.word);
-    b->place.end = b->place.start + units;
-    b->place.due_ns = FLOWCTL_FOREVER;
-    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX) || !fc_cell_swap(&l->cell, &s->view, b->place.end))
-        return BOOKED_NOT;
-    fc_bookings_insert(&l->bookings, b, NULL, b->place.start);
-    return BOOKED_AHEAD;
+/* While the limiter is paused a thread that waits takes its place at the end; when it will be due is not known. */
+static bool book_paused(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, enum booked *booked) {
+    const struct fc_bucket_profile *p = &s->view.profile;
+    struct fc_bucket_level x = fc_bucket_level_at(p, s->now_ns);
+    uint64_t start = fc_bucket_base(p, x, s->view.word), end = start + b->permits * p->unit;
+    *booked = BOOKED_NOT;
+    if ((int64_t)(end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX)) return true;
+    if (!fc_cell_swap(&l->cell, &s->view, end)) return false;
+    b->place = (struct fc_place){start, end, FLOWCTL_FOREVER};
+    fc_bookings_insert(&l->bookings, b, NULL, start);
+    *booked = BOOKED_AHEAD;
+    return true;
 }
 
 /* One attempt, under the lock: room between other bookings, or else the end. False: the word moved, look again. */
-static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t now_ns, uint64_t latest_ns,
-                      enum booked *booked, flowctl_decision *answer) {
+static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t latest_ns, enum booked *booked,
+                      flowctl_decision *answer) {
     struct fc_booking *before = NULL;
+    struct fc_place *place = &b->place;
     uint64_t units = b->permits * s->view.profile.unit;
     *booked = BOOKED_NOT;
-    bool inside = fc_bookings_find_room(&l->bookings, &s->terms, now_ns, b, &before);
+    bool inside = fc_bookings_find_room(&l->bookings, &s->terms, s->now_ns, b, &before), fits = inside && place->due_ns <= latest_ns;
     if (!inside) {
-        bool ahead = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, now_ns, latest_ns, &b->place.end, &b->place.due_ns);
-        if (!ahead) return *answer = fc_bucket_deny(s, b->place.due_ns, now_ns), true;
-        b->place.start = b->place.end - units;
-    } else if (b->place.due_ns > latest_ns) {
-        return *answer = fc_bucket_deny(s, b->place.due_ns, now_ns), true;
+        fits = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, s->now_ns, latest_ns, &place->end, &place->due_ns);
+        place->start = place->end - units;
     }
-    if (!inside && !fc_cell_swap(&l->cell, &s->view, b->place.end)) return false;
-    *booked = b->place.due_ns > now_ns ? BOOKED_AHEAD : BOOKED_NOW;
+    if (!fits) return *answer = fc_bucket_deny(s, place->due_ns, s->now_ns), true;
+    if (!inside && !fc_cell_swap(&l->cell, &s->view, place->end)) return false;
+    *booked = place->due_ns > s->now_ns ? BOOKED_AHEAD : BOOKED_NOW;
     /* What was taken at the end and is due now needs no place; inside, it must be remembered until it is swept. */
-    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, b->place.start);
-    if (inside && *booked == BOOKED_NOW) fc_bookings_sweep(&l->bookings, now_ns, s->view.profile.unit);
-    *answer = fc_bucket_allow(&s->view, b->permits, b->place.due_ns, inside ? s->view.word : b->place.end);
+    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, place->start);
+    if (inside && *booked == BOOKED_NOW) fc_bookings_sweep(&l->bookings, s->now_ns, s->view.profile.unit);
+    *answer = fc_bucket_allow(s, b->permits, place->due_ns, inside ? s->view.word : place->end);
     return true;
 }
 
 /* Under the lock: books at the first place where the permits fit. BOOKED_NOT: *answer says why not. */
-static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t *now_ns, uint64_t max_wait_ns,
-                        flowctl_decision *answer) {
+static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_wait_ns, flowctl_decision *answer) {
     for (;; fc_cell_pause()) {
         struct fc_sight s;
-        uint64_t units;
+        uint64_t units, now_ns = b->not_before_ns;
         enum booked booked;
-        bool judged = fc_bucket_judge(l, now_ns, true, &s, answer);
-        bool paused = !judged && (answer->flags & FLOWCTL_FLAG_PAUSED) != 0;
-        if (!judged && !(paused && b->sleeper != NULL && max_wait_ns != 0)) return BOOKED_NOT;
-        if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s.view, *now_ns), BOOKED_NOT;
-        if (paused) return book_paused(l, b, &s, *now_ns);
-        fc_bookings_sweep(&l->bookings, *now_ns, s.view.profile.unit);
-        if (book_once(l, b, &s, *now_ns, later(*now_ns, max_wait_ns), &booked, answer)) return booked;
+        if (!fc_bucket_see(l, now_ns, &s)) return *answer = fc_refused(FLOWCTL_CLOSED, now_ns), BOOKED_NOT;
+        if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s, now_ns), BOOKED_NOT;
+        bool waits = b->sleeper != NULL && max_wait_ns != 0;
+        *answer = fc_bucket_deny(&s, s.terms.paused ? FLOWCTL_FOREVER : s.now_ns, now_ns);
+        if (s.too_old || (s.terms.paused && !waits)) return BOOKED_NOT;
+        if (s.far) {
+            fc_bucket_move_anchor(l, s.now_ns);
+            continue;
+        }
+        b->not_before_ns = s.now_ns;
+        fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
+        if (s.terms.paused ? book_paused(l, b, &s, &booked)
+                           : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
+            return booked;
     }
 }
 
@@ -71,7 +74,9 @@ static enum booked reserve_ahead(flowctl_limiter *l, uint64_t permits, uint64_t 
     struct fc_booking *b = fc_bookings_new(&l->bookings, &l->allocator);
     if (b == NULL) return *answer = fc_refused(FLOWCTL_NO_MEMORY, *now_ns), BOOKED_NOT;
     b->permits = permits;
-    enum booked booked = book(l, b, now_ns, max_wait_ns, answer);
+    b->not_before_ns = *now_ns;
+    enum booked booked = book(l, b, max_wait_ns, answer);
+    *now_ns = b->not_before_ns;
     if (booked == BOOKED_AHEAD && reservation != NULL) reservation->place = b, reservation->ticket = b->ticket;
     if (!b->listed && b->ticket != 0) fc_bookings_recycle(&l->bookings, b);
     return booked;
@@ -94,21 +99,20 @@ flowctl_decision fc_bucket_reserve(flowctl_limiter *l, uint64_t permits, uint64_
 }
 
 /* The booking of a reservation that is still ahead; NULL if it is over. Under the lock. */
-static struct fc_booking *still_ahead(flowctl_limiter *l, const flowctl_reservation *r, uint64_t *now_ns, struct fc_sight *s) {
+static struct fc_booking *still_ahead(flowctl_limiter *l, const flowctl_reservation *r, uint64_t now_ns, struct fc_sight *s) {
     struct fc_booking *b = r->place;
-    enum fc_seen seen = fc_bucket_see(l, now_ns, true, s);
-    if (seen != FC_SEEN && seen != FC_SEEN_PAUSED) return NULL;
-    fc_bookings_sweep(&l->bookings, *now_ns, s->view.profile.unit);
+    if (!fc_bucket_see(l, now_ns, s)) return NULL;
+    fc_bookings_sweep(&l->bookings, s->now_ns, s->view.profile.unit);
     return b->ticket == r->ticket && b->listed ? b : NULL;
 }
 
 uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *r, uint64_t now_ns) {
     struct fc_sight s;
     pthread_mutex_lock(&l->lock);
-    struct fc_booking *b = still_ahead(l, r, &now_ns, &s);
+    struct fc_booking *b = still_ahead(l, r, now_ns, &s);
     uint64_t permits = b != NULL ? b->permits : 0;
     if (b != NULL) {
-        fc_bookings_remove(&l->bookings, b, &l->cell, &s.terms, now_ns);
+        fc_bookings_remove(&l->bookings, b, &l->cell, &s.terms, s.now_ns);
         fc_bookings_recycle(&l->bookings, b);
         l->cancelled_permits += permits;
     }
@@ -118,9 +122,8 @@ uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *r, uint
 
 uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r) {
     struct fc_sight s;
-    uint64_t now_ns = fc_limiter_now(l);
     pthread_mutex_lock(&l->lock);
-    struct fc_booking *b = still_ahead(l, r, &now_ns, &s);
+    struct fc_booking *b = still_ahead(l, r, fc_limiter_now(l), &s);
     uint64_t due_ns = b != NULL ? b->place.due_ns : 0;
     pthread_mutex_unlock(&l->lock);
     return due_ns;
@@ -130,7 +133,7 @@ uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r) {
 
 struct seat {
     flowctl_limiter *limiter;
-    uint64_t called_ns, deadline_ns;
+    uint64_t deadline_ns;
     uint64_t left_ns; /* when the wait was over */
     enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE } outcome;
     fc_u128 age; /* at the due time; 0 if that can't be told */
@@ -141,19 +144,16 @@ struct seat {
 /* What was granted may be settled later: the age is that of the due time, if the terms of that time are still in force. */
 static fc_u128 age_when_due(flowctl_limiter *l, uint64_t due_ns) {
     struct fc_sight s;
-    uint64_t now_ns = due_ns;
-    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &s);
-    return (seen == FC_SEEN || seen == FC_SEEN_PAUSED) && now_ns == due_ns ? fc_terms_age(&s.terms, due_ns, false) : 0;
+    return fc_bucket_see(l, due_ns, &s) && s.now_ns == due_ns ? fc_terms_age(&s.terms, due_ns, false) : 0;
 }
 
 /* Takes the seat's booking off the list: as one that is over if it is due at now, and otherwise as one that was never made. */
 static void leave(flowctl_limiter *l, struct seat *s, uint64_t now_ns) {
     struct fc_sight sight;
-    enum fc_seen seen = fc_bucket_see(l, &now_ns, true, &sight);
-    if (seen == FC_SEEN || seen == FC_SEEN_PAUSED) {
-        fc_bookings_sweep(&l->bookings, now_ns, sight.view.profile.unit);
+    if (fc_bucket_see(l, now_ns, &sight)) {
+        fc_bookings_sweep(&l->bookings, sight.now_ns, sight.view.profile.unit);
         if (s->booking.listed && s->outcome != SEAT_SERVED)
-            fc_bookings_remove(&l->bookings, &s->booking, &l->cell, &sight.terms, now_ns);
+            fc_bookings_remove(&l->bookings, &s->booking, &l->cell, &sight.terms, sight.now_ns);
     }
     fc_bookings_forget(&l->bookings, &s->booking);
 }
@@ -169,7 +169,7 @@ static void stand_up(void *argument) {
     if (s->outcome == SEAT_SERVED) {
         s->age = age_when_due(l, s->booking.place.due_ns);
         fc_count_allowed(&l->counters, s->booking.permits);
-        fc_count_waited(&l->counters, s->booking.place.due_ns - s->called_ns);
+        fc_count_waited(&l->counters, s->booking.place.due_ns - s->booking.not_before_ns);
     } else if (s->outcome == SEAT_TOO_LATE) {
         fc_count_denied(&l->counters);
     }
@@ -202,13 +202,13 @@ static void wait_until_due(struct seat *s) {
 /* Books and sits down; false if it got its answer without a seat. */
 static bool sit_down(struct seat *s, uint64_t max_wait_ns, flowctl_decision *answer) {
     flowctl_limiter *l = s->limiter;
-    if (!fc_sleeper_init(&s->sleeper)) return *answer = fc_refused(FLOWCTL_SYSTEM, s->called_ns), false;
+    if (!fc_sleeper_init(&s->sleeper)) return *answer = fc_refused(FLOWCTL_SYSTEM, s->booking.not_before_ns), false;
     pthread_mutex_lock(&l->lock);
-    enum booked booked = book(l, &s->booking, &s->called_ns, max_wait_ns, answer);
+    enum booked booked = book(l, &s->booking, max_wait_ns, answer);
     if (booked == BOOKED_AHEAD) l->waiters++;
-    if (booked == BOOKED_NOW) s->age = age_when_due(l, s->called_ns);
+    if (booked == BOOKED_NOW) s->age = age_when_due(l, answer->now_ns);
     pthread_mutex_unlock(&l->lock);
-    s->deadline_ns = later(s->called_ns, max_wait_ns);
+    s->deadline_ns = later(s->booking.not_before_ns, max_wait_ns);
     if (booked == BOOKED_AHEAD) return true;
     fc_sleeper_cleanup(&s->sleeper);
     if (booked == BOOKED_NOW) fc_count_allowed(&l->counters, s->booking.permits);
@@ -238,7 +238,7 @@ static void sign(flowctl_receipt *receipt, fc_u128 age) {
 flowctl_decision fc_bucket_acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
                                    flowctl_receipt *receipt) {
     flowctl_decision answer;
-    struct seat seat = {.limiter = l, .called_ns = now_ns, .booking = {.permits = permits}};
+    struct seat seat = {.limiter = l, .booking = {.permits = permits, .not_before_ns = now_ns}};
     if (fc_bucket_at_once(l, permits, now_ns, &answer, receipt != NULL ? &seat.age : NULL)) {
         sign(receipt, seat.age);
         return answer;

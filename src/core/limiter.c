@@ -393,9 +393,10 @@ static double actual_rate(flowctl_limiter *l, uint64_t now_ns) {
 
 flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter_info *info, uint64_t now_ns) {
     if (limiter == NULL || info == NULL) return FLOWCTL_INVALID_ARGUMENT;
-    *info = (flowctl_limiter_info){.id = limiter->id, .now_ns = now_ns};
-    flowctl_status status = limiter->ops->read(limiter, info, now_ns);
+    flowctl_limiter_info seen = {.id = limiter->id, .now_ns = now_ns};
+    flowctl_status status = limiter->ops->read(limiter, &seen, now_ns);
     if (status != FLOWCTL_OK) return status;
+    *info = seen;
     info->rate_per_sec = (double)info->rate.permits * 1e9 / (double)info->rate.period_ns;
     pthread_mutex_lock(&limiter->lock);
     info->waiters = limiter->waiters;

@@ -13,6 +13,9 @@
  */
 #define FC_AGE_BITS 32
 
+/* An age that leaves nothing of any receipt. */
+#define FC_AGE_OVER ((fc_u128)1 << (63 + FC_AGE_BITS))
+
 struct fc_terms {
     fc_u128 age; /* when these terms began */
     struct fc_bucket_profile profile;
