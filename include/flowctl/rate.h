@@ -79,7 +79,7 @@ typedef enum flowctl_unit {
 FLOWCTL_API flowctl_status flowctl_rate_parse(const char *text, flowctl_rate *rate, flowctl_unit *unit,
                                               flowctl_error *err);
 
-/** Reads a duration: "60s", "1.5h", "200ms". A bare number is refused, its unit can't be known. */
+/** Reads a duration: "60s", "1.5h", "200ms", "0". Any other bare number is refused, its unit can't be known. */
 FLOWCTL_API flowctl_status flowctl_duration_parse(const char *text, uint64_t *ns, flowctl_error *err);
 
 /** Reads a whole number of permits or bytes with the same multiples as a rate: "50", "10k", "5MiB". `unit` may be NULL. */

@@ -38,6 +38,15 @@ static fc_u128 scaled(uint64_t p, uint64_t q) {
     return value + (rest != 0);
 }
 
+/* The best approximation of a rate whose period is too long: the last convergent that is not. */
+static flowctl_rate nearest_rate(const flowctl_rate *rate) {
+    struct fc_convergents c = fc_convergents_of(rate->permits, rate->period_ns);
+    struct fc_fraction best = {1, FLOWCTL_PERIOD_MAX_NS};
+    while (fc_convergents_step(&c) && c.now.den <= FLOWCTL_PERIOD_MAX_NS)
+        if (c.now.num != 0) best = c.now;
+    return flowctl_per((uint64_t)best.num, (uint64_t)best.den);
+}
+
 static enum fc_bucket_fault check_rate(flowctl_rate *rate) {
     if (rate->permits == 0 || rate->period_ns == 0) return FC_BUCKET_RATE_ZERO;
     uint64_t common = (uint64_t)fc_gcd(rate->permits, rate->period_ns);
@@ -47,9 +56,9 @@ static enum fc_bucket_fault check_rate(flowctl_rate *rate) {
         return FC_BUCKET_RATE_HIGH;
     }
     if (rate->period_ns <= FLOWCTL_PERIOD_MAX_NS) return FC_BUCKET_FINE;
-    uint64_t permits = (uint64_t)((fc_u128)rate->permits * FLOWCTL_PERIOD_MAX_NS / rate->period_ns);
-    *rate = flowctl_per(permits == 0 ? 1 : permits, FLOWCTL_PERIOD_MAX_NS);
-    return permits == 0 ? FC_BUCKET_RATE_LOW : FC_BUCKET_PERIOD_LONG;
+    bool low = (fc_u128)rate->permits * FLOWCTL_PERIOD_MAX_NS < rate->period_ns;
+    *rate = low ? flowctl_per(1, FLOWCTL_PERIOD_MAX_NS) : nearest_rate(rate);
+    return low ? FC_BUCKET_RATE_LOW : FC_BUCKET_PERIOD_LONG;
 }
 
 static enum fc_bucket_fault check_burst(uint64_t *burst) {

@@ -3,52 +3,55 @@
 #include "base/wide.h"
 
 #include <flowctl/rate.h>
+#include <math.h>
+
+/* A double as what it is: mantissa / 2^shift, the mantissa a whole number of 53 bits. */
+struct exact {
+    uint64_t mantissa;
+    int shift;
+};
+
+static struct exact exact_of(double x) {
+    int exponent;
+    double part = frexp(x, &exponent); /* 0.5 <= part < 1 */
+    return (struct exact){(uint64_t)ldexp(part, 53), 53 - exponent};
+}
 
 /*
- * Walks the continued fraction of x: its convergents are the best approximations by small fractions. The first that reads as the
- * same double is what a person wrote: 0.1 is 1/10. Exact for every double in range: terms stay below 2^63.
+ * Whether num / den per nanosecond, times 10^9, is nearest to this double of all: |num * 10^9 / den - m / 2^shift| is at most half of 2^-shift.
+ * Called with fractions so near that both products are about equal, and then they fit 128 bits: the mantissa has 53, the denominator 59.
  */
-static void simplest_fraction(double x, uint64_t *num, uint64_t *den) {
-    uint64_t n0 = 0, d0 = 1, n1 = 1, d1 = 0;
-    double rest = x;
-    for (int i = 0; i < 64; i++) {
-        if (rest >= 9e18) break;
-        uint64_t term = (uint64_t)rest, n, d;
-        if (__builtin_mul_overflow(term, n1, &n) || __builtin_add_overflow(n, n0, &n)) break;
-        if (__builtin_mul_overflow(term, d1, &d) || __builtin_add_overflow(d, d0, &d)) break;
-        if (n > INT64_MAX || d > FLOWCTL_PERIOD_MAX_NS) break;
-        n0 = n1, d0 = d1, n1 = n, d1 = d;
-        if ((double)n / (double)d == x) break;
-        double part = rest - (double)term;
-        if (part <= 0) break;
-        rest = 1 / part;
-    }
-    *num = n1, *den = d1;
+static bool reads_as(const struct exact *x, const struct fc_fraction *f) {
+    fc_u128 left = f->num * FLOWCTL_NS_PER_SEC, right = x->mantissa * f->den;
+    if (left >> (127 - x->shift) != 0) return false;
+    left <<= x->shift;
+    fc_u128 apart = left > right ? left - right : right - left;
+    return 2 * apart <= f->den;
+}
+
+/* The first convergent that reads as the same double is what a person wrote: 0.1 is 1 per 10 s. One with a period of at most 10 years always does. */
+static struct fc_fraction simplest_fraction(double permits_per_sec) {
+    struct exact x = exact_of(permits_per_sec);
+    struct fc_convergents c = fc_convergents_of(x.mantissa, ((fc_u128)1 << x.shift) * FLOWCTL_NS_PER_SEC);
+    while (fc_convergents_step(&c) && !(c.now.num != 0 && reads_as(&x, &c.now))) {}
+    return c.now;
 }
 
 flowctl_status flowctl_rate_from_double(double permits_per_sec, flowctl_rate *rate, flowctl_error *err) {
     if (rate == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "rate: the out-pointer is NULL");
-    if (!(permits_per_sec > 0) || permits_per_sec > 1.7976931348623157e308)
+    if (!(permits_per_sec > 0) || !isfinite(permits_per_sec))
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "permits_per_sec is %g: must be a finite number above 0", permits_per_sec);
+                       "permits_per_sec is %.17g: must be a finite number above 0", permits_per_sec);
     const double least = 1e9 / (double)FLOWCTL_PERIOD_MAX_NS;
     if (permits_per_sec > (double)FLOWCTL_RATE_MAX_PER_SEC)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
-                       "permits_per_sec is %g: the nearest that can be represented is 10000000000", permits_per_sec);
+                       "permits_per_sec is %.17g: the nearest that can be represented is 10000000000", permits_per_sec);
     if (permits_per_sec < least)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
-                       "permits_per_sec is %g: the nearest that can be represented is %.17g (1 per 10 years)",
+                       "permits_per_sec is %.17g: the nearest that can be represented is %.17g (1 per 10 years)",
                        permits_per_sec, least);
-    uint64_t num, den;
-    simplest_fraction(permits_per_sec, &num, &den);
-    struct fc_fraction value = {1, 1};
-    if (!fc_fraction_mul(&value, num, den) || !fc_fraction_mul(&value, 1, FLOWCTL_NS_PER_SEC) ||
-        value.num > UINT64_MAX || value.den > FLOWCTL_PERIOD_MAX_NS) {
-        /* Too fine for 64 bits: whole permits per the longest period, rounded down, is within 2^-50 of it. */
-        value.num = (fc_u128)(permits_per_sec / 1e9 * (double)FLOWCTL_PERIOD_MAX_NS);
-        value.den = FLOWCTL_PERIOD_MAX_NS;
-    }
-    *rate = flowctl_per((uint64_t)value.num, (uint64_t)value.den);
+    struct fc_fraction f = simplest_fraction(permits_per_sec);
+    *rate = flowctl_per((uint64_t)f.num, (uint64_t)f.den);
     return FLOWCTL_OK;
 }

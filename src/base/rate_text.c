@@ -18,9 +18,15 @@ struct word {
 
 static const struct word periods[] = {
     {"ns", 1},
+    {"nanosecond", 1},
+    {"nanoseconds", 1},
     {"us", FLOWCTL_NS_PER_US},
     {"\xc2\xb5s", FLOWCTL_NS_PER_US}, /* µs */
+    {"microsecond", FLOWCTL_NS_PER_US},
+    {"microseconds", FLOWCTL_NS_PER_US},
     {"ms", FLOWCTL_NS_PER_MS},
+    {"millisecond", FLOWCTL_NS_PER_MS},
+    {"milliseconds", FLOWCTL_NS_PER_MS},
     {"s", FLOWCTL_NS_PER_SEC},
     {"sec", FLOWCTL_NS_PER_SEC},
     {"second", FLOWCTL_NS_PER_SEC},
@@ -85,24 +91,39 @@ static flowctl_status too_long(const struct cursor *c) {
                    "%s \"%.60s\": needs more than 64 bits to be exact: use fewer digits", c->what, c->text);
 }
 
-/* DIGITS ["." DIGITS] into an exact fraction; 0 is refused. */
-static flowctl_status read_number(struct cursor *c, struct fc_fraction *value) {
+/* Digits up to here may stand in a text; the value has to fit 64 bits only in lowest terms, with its multiple and period. */
+#define DIGITS_MAX (((fc_u128)1 << 96) - 1)
+
+/* Zeroes behind the point change nothing until another digit follows. */
+static bool append_digit(fc_u128 *digits, fc_u128 *scale, unsigned *zeroes, bool point, char digit) {
+    if (point && digit == '0') return ++*zeroes, true;
+    for (unsigned i = 0; i <= *zeroes; i++) {
+        *digits *= 10;
+        if (point) *scale *= 10;
+        if (*digits > DIGITS_MAX || *scale > DIGITS_MAX) return false;
+    }
+    *zeroes = 0;
+    *digits += (unsigned)(digit - '0');
+    return true;
+}
+
+/* DIGITS ["." DIGITS] into an exact fraction. A length of nothing is a length, where a rate of nothing is no rate: 0 only if it is allowed. */
+static flowctl_status read_number(struct cursor *c, struct fc_fraction *value, bool zero_allowed) {
     const char *first = c->at;
     if (*c->at == '-') return syntax(c, "negative values are not allowed");
     if (!is_digit(*c->at)) return syntax(c, "a number belongs here, as 600 or 1.5");
     fc_u128 digits = 0, scale = 1;
+    unsigned zeroes = 0;
     bool point = false;
     for (; is_digit(*c->at) || (*c->at == '.' && !point); c->at++) {
         if (*c->at == '.') {
             point = true;
             if (!is_digit(c->at[1])) return c->at++, syntax(c, "a digit belongs behind the point");
-            continue;
+        } else if (!append_digit(&digits, &scale, &zeroes, point, *c->at)) {
+            return too_long(c);
         }
-        digits = digits * 10 + (unsigned)(*c->at - '0');
-        if (point) scale *= 10;
-        if (digits > UINT64_MAX || scale > UINT64_MAX) return too_long(c);
     }
-    if (digits == 0) return c->at = first, syntax(c, "must be more than 0");
+    if (digits == 0 && !zero_allowed) return c->at = first, syntax(c, "must be more than 0");
     fc_u128 common = fc_gcd(digits, scale);
     *value = (struct fc_fraction){digits / common, scale / common};
     return FLOWCTL_OK;
@@ -144,14 +165,14 @@ flowctl_status flowctl_rate_parse(const char *text, flowctl_rate *rate, flowctl_
     struct cursor c;
     struct fc_fraction value, count = {1, 1};
     flowctl_unit counted = FLOWCTL_UNIT_PERMITS;
-    uint64_t period;
+    uint64_t period = 0;
     flowctl_status s = begin(&c, "rate", text, rate, err);
-    if (s == FLOWCTL_OK) s = read_number(&c, &value);
+    if (s == FLOWCTL_OK) s = read_number(&c, &value, false);
     if (s == FLOWCTL_OK) s = read_multiple(&c, &value, &counted);
     if (s != FLOWCTL_OK) return s;
     if (*c.at != '/') return syntax(&c, "a rate is COUNT/PERIOD, as 600/min");
     c.at++;
-    if (is_digit(*c.at) || *c.at == '-') s = read_number(&c, &count);
+    if (is_digit(*c.at) || *c.at == '-') s = read_number(&c, &count, false);
     if (s == FLOWCTL_OK) s = read_period(&c, &period);
     if (s == FLOWCTL_OK) s = read_end(&c);
     if (s != FLOWCTL_OK) return s;
@@ -173,22 +194,15 @@ static flowctl_status whole(struct cursor *c, const struct fc_fraction *value, c
     return FLOWCTL_OK;
 }
 
-/* "0", "0s": a length of nothing is a length, where a rate of nothing is no rate. */
-static bool skip_zero(struct cursor *c) {
-    if (*c->at != '0' || is_digit(c->at[1]) || c->at[1] == '.') return false;
-    c->at++;
-    return true;
-}
-
 flowctl_status flowctl_duration_parse(const char *text, uint64_t *ns, flowctl_error *err) {
     struct cursor c;
     struct fc_fraction value = {0, 1};
     uint64_t period = 1;
     flowctl_status s = begin(&c, "duration", text, ns, err);
     if (s != FLOWCTL_OK) return s;
-    bool zero = skip_zero(&c);
-    if (!zero) s = read_number(&c, &value);
-    if (s == FLOWCTL_OK && !(zero && *c.at == '\0')) s = read_period(&c, &period);
+    s = read_number(&c, &value, true);
+    /* "0" is the one duration that needs no unit. */
+    if (s == FLOWCTL_OK && !(value.num == 0 && *c.at == '\0')) s = read_period(&c, &period);
     if (s == FLOWCTL_OK) s = read_end(&c);
     if (s != FLOWCTL_OK) return s;
     if (!fc_fraction_mul(&value, period, 1)) return too_long(&c);
@@ -202,7 +216,7 @@ flowctl_status flowctl_count_parse(const char *text, uint64_t *count, flowctl_un
     uint64_t result = 0;
     flowctl_status s = begin(&c, "count", text, count, err);
     if (s != FLOWCTL_OK) return s;
-    if (!skip_zero(&c)) s = read_number(&c, &value);
+    s = read_number(&c, &value, true);
     if (s == FLOWCTL_OK) s = read_multiple(&c, &value, &counted);
     if (s == FLOWCTL_OK) s = read_end(&c);
     if (s == FLOWCTL_OK) s = whole(&c, &value, "permits or bytes", &result);

@@ -33,4 +33,27 @@ static inline bool fc_fraction_mul(struct fc_fraction *f, fc_u128 num, fc_u128 d
     return true;
 }
 
+/* A walk along the continued fraction of num / den: its convergents are the best approximations by small fractions. */
+struct fc_convergents {
+    fc_u128 num, den; /* the rest that is still to be expanded */
+    struct fc_fraction before, now;
+};
+
+static inline struct fc_convergents fc_convergents_of(fc_u128 num, fc_u128 den) {
+    return (struct fc_convergents){num, den, {0, 1}, {1, 0}};
+}
+
+/* Steps to the next convergent, in `now`. False when the fraction is reached, or the next would not fit in 63 bits; then `now` stays. */
+static inline bool fc_convergents_step(struct fc_convergents *c) {
+    if (c->den == 0) return false;
+    fc_u128 term = c->num / c->den, rest = c->num % c->den, num, den;
+    if (__builtin_mul_overflow(term, c->now.num, &num) || __builtin_add_overflow(num, c->before.num, &num)) return false;
+    if (__builtin_mul_overflow(term, c->now.den, &den) || __builtin_add_overflow(den, c->before.den, &den)) return false;
+    if (num > INT64_MAX || den > INT64_MAX) return false;
+    c->before = c->now;
+    c->now = (struct fc_fraction){num, den};
+    c->num = c->den, c->den = rest;
+    return true;
+}
+
 #endif

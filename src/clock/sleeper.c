@@ -29,15 +29,20 @@ void fc_sleeper_wake(struct fc_sleeper *sleeper) {
 
 static void unlock(void *mutex) { pthread_mutex_unlock(mutex); }
 
-void fc_sleeper_wait(struct fc_sleeper *sleeper, uint64_t until_ns) {
+/* In a function of its own, so that nothing of it lives across the cleanup below. */
+static void wait_locked(struct fc_sleeper *sleeper, uint64_t until_ns) {
     struct timespec until = {(time_t)(until_ns / FLOWCTL_NS_PER_SEC), (long)(until_ns % FLOWCTL_NS_PER_SEC)};
     int timed_out = 0;
-    pthread_mutex_lock(&sleeper->lock);
-    pthread_cleanup_push(unlock, &sleeper->lock);
     while (!sleeper->woken && timed_out == 0) {
         if (until_ns == FLOWCTL_FOREVER) pthread_cond_wait(&sleeper->wakeup, &sleeper->lock);
         else timed_out = pthread_cond_timedwait(&sleeper->wakeup, &sleeper->lock, &until);
     }
+}
+
+void fc_sleeper_wait(struct fc_sleeper *sleeper, uint64_t until_ns) {
+    pthread_mutex_lock(&sleeper->lock);
+    pthread_cleanup_push(unlock, &sleeper->lock);
+    wait_locked(sleeper, until_ns);
     pthread_cleanup_pop(1);
 }
 

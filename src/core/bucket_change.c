@@ -73,19 +73,19 @@ flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flo
     case FC_BUCKET_FINE: break;
     case FC_BUCKET_RATE_ZERO:
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "token bucket \"%.40s\": rate is %llu per %llu ns: both must be at least 1", id, permits, period);
+                       "token bucket \"%.24s\": rate is %llu per %llu ns: both must be at least 1", id, permits, period);
     case FC_BUCKET_BURST_ZERO:
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "token bucket \"%.40s\": burst is 0: a bucket that holds nothing grants nothing, give at least 1", id);
+                       "token bucket \"%.24s\": burst is 0: a bucket that holds nothing grants nothing, give at least 1", id);
     case FC_BUCKET_BURST_HIGH:
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
-                       "token bucket \"%.40s\": burst is %llu: the nearest that can be represented is %llu", id,
+                       "token bucket \"%.24s\": burst is %llu: the nearest that can be represented is %llu", id,
                        (unsigned long long)asked_burst, (unsigned long long)burst);
     case FC_BUCKET_RATE_HIGH:
     case FC_BUCKET_RATE_LOW:
     case FC_BUCKET_PERIOD_LONG:
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
-                       "token bucket \"%.40s\": rate is %llu per %llu ns, %s: the nearest that can be represented is %llu per %llu ns",
+                       "token bucket \"%.24s\": rate is %llu per %llu ns, %s: the nearest that can be represented is %llu per %llu ns",
                        id, permits, period,
                        fault == FC_BUCKET_RATE_HIGH  ? "above 10^10 per second"
                        : fault == FC_BUCKET_RATE_LOW ? "below 1 per 10 years"

@@ -27,13 +27,24 @@ static int by_time(const void *a, const void *b) {
 }
 
 /* A sum that stops at the largest value: by then the run has failed by more than can be written. */
+static const oracle_amount most_amount = (((oracle_amount)1 << 126) - 1) * 2 + 1;
+
 static oracle_amount add(oracle_amount a, oracle_amount b) {
     oracle_amount sum;
-    const oracle_amount most = (((oracle_amount)1 << 126) - 1) * 2 + 1;
-    return __builtin_add_overflow(a, b, &sum) ? most : sum;
+    return __builtin_add_overflow(a, b, &sum) ? most_amount : sum;
 }
 
-struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit) {
+/* In lowest terms, so that amounts stay small. */
+static struct oracle_limit lowest_terms(const struct oracle_limit *limit) {
+    uint64_t a = limit->permits, b = limit->period_ns;
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b, b = rest;
+    }
+    return (struct oracle_limit){limit->permits / a, limit->period_ns / a, limit->burst};
+}
+
+static struct oracle_verdict judge(struct oracle_log *log, const struct oracle_limit *limit) {
     const oracle_amount burst = (oracle_amount)limit->burst * limit->period_ns;
     struct oracle_verdict worst = {.excess = -burst};
     oracle_amount held = 0;
@@ -53,6 +64,14 @@ struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_l
         worst.from_ns = since_ns, worst.until_ns = e->time_ns, worst.admitted = admitted;
     }
     return worst;
+}
+
+struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit) {
+    struct oracle_limit lowest = lowest_terms(limit);
+    struct oracle_verdict v = judge(log, &lowest);
+    oracle_amount scale = (oracle_amount)(limit->period_ns / lowest.period_ns);
+    if (__builtin_mul_overflow(v.excess, scale, &v.excess)) v.excess = most_amount;
+    return v;
 }
 
 /* The ideal bucket: exact, in 1/period_ns of a permit. */
