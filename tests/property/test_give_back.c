@@ -7,6 +7,8 @@
 #include "support/bucket_setup.h"
 #include "support/seed.h"
 
+#include "clock/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,11 +110,50 @@ static void giving_all_back_is_found(void **state) {
     assert_true(over > RUNS / 20);
 }
 
+/* ---- the order of word and clock ---- */
+
+/* A clock that stands at `now_ns`; while it is read, for once, another thread is granted something a little later. */
+struct busy_clock {
+    flowctl_clock base;
+    uint64_t now_ns;
+    flowctl_limiter *l;
+};
+
+static uint64_t busy_now(const flowctl_clock *clock) {
+    struct busy_clock *c = (struct busy_clock *)(uintptr_t)clock;
+    uint64_t read_ns = c->now_ns;
+    flowctl_limiter *l = c->l;
+    c->l = NULL;
+    if (l == NULL) return read_ns;
+    c->now_ns += 10;
+    assert_true(flowctl_try_acquire_at(l, 5, c->now_ns));
+    return read_ns;
+}
+
+static void sleep_never(flowctl_clock *clock, struct fc_sleeper *sleeper, uint64_t until_ns) { (void)clock, (void)sleeper, (void)until_ns; }
+static void destroy_nothing(flowctl_clock *clock) { (void)clock; }
+
+static void a_grant_between_word_and_clock_is_not_overlooked(void **state) {
+    (void)state;
+    static const struct fc_clock_ops ops = {busy_now, sleep_never, destroy_nothing};
+    struct busy_clock clock = {{&ops}, 1000, NULL};
+    flowctl_receipt receipt;
+    flowctl_limiter *l = test_bucket(flowctl_per(1, 1), 100, &clock.base);
+    assert_int_equal(flowctl_take(l, 60, 0, &receipt).verdict, FLOWCTL_ALLOW);
+    clock.now_ns += 20;
+    clock.l = l;
+    flowctl_settlement s = flowctl_settle(&receipt, 0);
+    assert_int_equal(clock.now_ns, 1030);
+    assert_int_equal(s.given_back, 60 - 30); /* by the clock when it was read again, not the 40 of the first reading */
+    flowctl_limiter_destroy(l);
+}
+
 int main(void) {
     uint64_t seed = test_seed("give_back");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(what_goes_back_never_breaks_the_limit, &seed),
         cmocka_unit_test_prestate(giving_all_back_is_found, &seed),
+        cmocka_unit_test(a_grant_between_word_and_clock_is_not_overlooked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
