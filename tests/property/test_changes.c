@@ -96,7 +96,7 @@ static uint64_t largest_held(const struct run *r) {
 static bool owes(struct run *r) {
     flowctl_limiter_info info;
     assert_int_equal(flowctl_limiter_read_at(r->l, &info, r->now_ns), FLOWCTL_OK);
-    return info.debt > 0;
+    return info.debt > 0 || r->held_count > 0;
 }
 
 static void change(struct run *r) {
