@@ -5,11 +5,16 @@
  * larger burst has to fill. Over any interval, permits granted are at most the burst at its beginning + the sum of rate x time since. A decision
  * that overlaps the change is one made before it. Less than one unit (info.units_per_permit) is lost per change, none gained.
  *
- * Threads that wait in acquire are re-timed and woken: those whose deadline can't be met any more return DENY at once. Reservations keep their
- * place, in permits; ask flowctl_reservation_due_ns.
+ * Threads that wait in acquire are re-timed and woken: those whose deadline can't be met any more return DENY at once, those that want more
+ * than the new burst NEVER. Reservations keep their place, in permits (ask flowctl_reservation_due_ns), also one for more than a new, smaller
+ * burst: it is the one thing that may pass above the burst, once. Nobody else is told: an event loop that has armed a timer asks again after a
+ * change that it makes. A smaller burst takes from receipts what it is smaller by (settle.h).
  *
- * THREADS. Any; writers take turns. A writer that is stopped in the middle of a change holds up other writers and those who wait, and
- * no decision: until it goes on, deciding goes by the old settings.
+ * THREADS. Any; writers take turns; a walk along the bookings that are ahead. A writer that is stopped in the middle of a change holds up
+ * whoever takes the same short lock (other writers, acquire when it has to wait, reserve, settle, reading), and no decision.
+ *
+ *     flowctl_set_rate(l, flowctl_per_second(500), &err);
+ *     flowctl_limiter_pause(l); ... flowctl_limiter_resume(l);
  */
 #ifndef FLOWCTL_CHANGE_H
 #define FLOWCTL_CHANGE_H
@@ -18,7 +23,7 @@
 
 FLOWCTL_BEGIN
 
-/** @return OK; INVALID_ARGUMENT, OUT_OF_RANGE as at create, and then nothing has changed; CLOSED. */
+/** @return OK; INVALID_ARGUMENT, OUT_OF_RANGE as at create, and then nothing has changed (rate 0 is refused: pause instead); CLOSED. */
 FLOWCTL_API flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err);
 /** Both in one change. */

@@ -18,7 +18,7 @@
  * WHAT HOLDS (G1): over any interval of length W, the permits granted by decisions dated in it are at most burst + rate x W, exactly,
  * under any number of threads and any order of times. A decision is dated `now_ns` of flowctl_decision (a reservation at its due time).
  *
- * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire blocks.
+ * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire (and flowctl_take) blocks.
  * The try forms take no lock, allocate nothing and make no system call beyond the clock.
  *
  * FORK. In the child a limiter is a private copy with the state of the moment; do not use it if another thread was inside a verb.
@@ -112,7 +112,7 @@ typedef struct flowctl_counters {
     uint64_t never;           /**< Calls refused for ever: cost above the burst. */
     uint64_t waited;          /**< Of the allowed: those that were not due at once. */
     uint64_t wait_ns;         /**< The waiting of those, from call to due time, summed. */
-    uint64_t dry_run_allowed; /**< Of the denied and never: those that a dry run let through. */
+    uint64_t dry_run_allowed; /**< Calls that a dry run let through, or gave more than was there. */
     uint64_t cancelled_permits; /**< Of the allowed permits: given back by cancelled reservations. */
     uint64_t expired_permits;   /**< Cancelled permits whose place found no taker in time. */
     uint64_t given_back_permits; /**< Of the allowed permits: given back by settling. */
@@ -130,7 +130,7 @@ typedef struct flowctl_limiter_info {
     flowctl_rate rate;       /**< The effective rate: exactly what was asked for, in lowest terms. */
     uint64_t burst;          /**< Permits. */
     uint64_t tokens;         /**< Whole permits there now. */
-    uint64_t debt;           /**< Permits booked ahead of time, rounded up; 0 unless tokens is 0. */
+    uint64_t debt;           /**< Permits booked ahead of time, or owed by settling, rounded up; 0 unless tokens is 0. */
     uint64_t waiters;        /**< Threads inside acquire that wait. */
     bool paused;
     bool dry_run;

@@ -9,15 +9,21 @@
 FLOWCTL_BEGIN
 
 /**
- * Dry run on or off, in use. A limiter in dry run decides and counts as always, and then lets everything through: what it would have denied
- * becomes ALLOW, flagged FLOWCTL_FLAG_DRY_RUN and counted in flowctl_counters.dry_run_allowed, and charges nothing. Nobody waits: acquire, take and
- * reserve answer at once. A closed limiter and a wrong call stay what they are. @return OK, INVALID_ARGUMENT.
+ * Dry run on or off, in use. A limiter in dry run decides, charges and counts as always, and then lets everything through, at once. What it would
+ * have denied becomes ALLOW, flagged FLOWCTL_FLAG_DRY_RUN, counted in flowctl_counters.dry_run_allowed, and charges nothing (a receipt for it
+ * settles to nothing). What it would have let wait is charged for when it would have been granted, and becomes ALLOW with the flag. peek and
+ * time_until say the same. A thread that waits already goes on waiting; a closed limiter and a wrong call stay what they are.
+ * @return OK, INVALID_ARGUMENT.
  */
 FLOWCTL_API flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on);
 
 /**
  * Callbacks, each may be NULL. They are called by the thread that asked, after its decision, with no lock held; they may call any verb of this
- * or another limiter (and are called for those too), but must not close or destroy this one. They delay that thread and nobody else.
+ * or another limiter, and are called for those too (it is theirs to stop: a grant asked for in on_denied may be denied), but must not close or
+ * destroy this one. They delay that thread and nobody else. Only decisions are told: not cancel, settle, peek, or a change.
+ *
+ *     static const flowctl_listener watch = {sizeof watch, NULL, NULL, log_denied, warn, 100};
+ *     flowctl_limiter_set_listener(l, &watch);
  */
 typedef struct flowctl_listener {
     size_t size;  /**< sizeof this struct. */

@@ -14,7 +14,7 @@
  * beyond the aged rule, too many.
  *
  * UP (used more). The difference is charged at once, beyond zero if need be: up to max_debt permits, and then nobody is granted anything
- * until time has paid for it. With debt an interval of length W holds at most burst + max_debt + rate x W. What does not even fit the
+ * until time has paid for it (max_debt is the burst, unless the options say otherwise). With debt an interval of length W holds at most burst + max_debt + rate x W. What does not even fit the
  * debt is reported as unsettled, and counted: the limit was exceeded by that much, and the limiter can't help it.
  */
 #ifndef FLOWCTL_SETTLE_H
@@ -24,7 +24,8 @@
 
 FLOWCTL_BEGIN
 
-/** What was taken, and when. A value; settle one copy of it, once. */
+/** What was taken, and when. A value, of which one copy may be settled, once: a second copy would be believed. One that is never
+ * settled stays charged with its estimate. */
 typedef struct flowctl_receipt {
     flowctl_limiter *limiter; /**< NULL: nothing to settle. Must not have been destroyed. */
     uint64_t permits;         /**< The estimate. */
@@ -41,7 +42,7 @@ typedef struct flowctl_settlement {
 } flowctl_settlement;
 
 /**
- * As flowctl_acquire, with a receipt. max_wait_ns 0: never blocks. Not granted: the receipt is zeroed.
+ * As flowctl_acquire, with a receipt: blocks as long as that may, with max_wait_ns 0 not at all. Not granted: the receipt is zeroed.
  * `receipt` NULL is INVALID_ARGUMENT.
  */
 FLOWCTL_API flowctl_decision flowctl_take(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
@@ -50,8 +51,9 @@ FLOWCTL_API flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t 
                                              flowctl_receipt *receipt, uint64_t now_ns);
 
 /**
- * Settles a receipt with the actual cost, and zeroes it. Any thread; a short lock. In the `_at` form now_ns must not be before the time of
- * any decision made so far (a limiter can't know the latest one); the other form sees to that itself.
+ * Settles a receipt with the actual cost (0: the work was not done), and zeroes it, whatever the answer. Any thread; a short lock. In the `_at`
+ * form now_ns must not be before the time of any decision made so far, or too much goes back: a limiter can't know the latest one. The
+ * other form sees to that itself.
  */
 FLOWCTL_API flowctl_settlement flowctl_settle(flowctl_receipt *receipt, uint64_t actual);
 FLOWCTL_API flowctl_settlement flowctl_settle_at(flowctl_receipt *receipt, uint64_t actual, uint64_t now_ns);

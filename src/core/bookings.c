@@ -213,3 +213,11 @@ void fc_bookings_follow(struct fc_bookings *b) {
     b->base = b->planned_base;
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) move_to(e, e->planned);
 }
+
+void fc_bookings_tell_never(struct fc_bookings *b, uint64_t burst_permits) {
+    for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
+        if (e->sleeper == NULL || e->permits <= burst_permits) continue;
+        e->never = true;
+        fc_sleeper_wake(e->sleeper);
+    }
+}

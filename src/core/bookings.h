@@ -29,6 +29,7 @@ struct fc_booking {
     uint64_t ticket;            /* of a reservation: never used twice; 0: none */
     bool listed;
     bool walled;                /* what lies right in front of it is not free */
+    bool never;                 /* its thread asked for more than the burst is now */
 };
 
 struct fc_bookings {
@@ -82,5 +83,8 @@ uint64_t fc_bookings_plan_back(struct fc_bookings *bookings, uint64_t by, const 
 uint64_t fc_bookings_plan_carry(struct fc_bookings *bookings, const struct fc_bucket_profile *old, struct fc_bucket_level now,
                                 const struct fc_terms *later);
 void fc_bookings_follow(struct fc_bookings *bookings);
+
+/* Tells threads that wait for more than the burst that it will never be there; they leave by themselves. */
+void fc_bookings_tell_never(struct fc_bookings *bookings, uint64_t burst_permits);
 
 #endif

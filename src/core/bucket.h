@@ -58,7 +58,8 @@ flowctl_decision fc_bucket_reserve(flowctl_limiter *l, uint64_t permits, uint64_
 flowctl_decision fc_bucket_acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
                                    flowctl_receipt *receipt);
 uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *reservation, uint64_t now_ns);
-uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *reservation);
+uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *reservation, uint64_t now_ns);
+void fc_bucket_sweep(flowctl_limiter *l);
 flowctl_settlement fc_bucket_settle(flowctl_limiter *l, const flowctl_receipt *receipt, uint64_t actual,
                                     const uint64_t *now_ns);
 flowctl_status fc_bucket_change(flowctl_limiter *l, const struct fc_change *change, const uint64_t *now_ns,

@@ -183,6 +183,7 @@ static flowctl_status change_locked(flowctl_limiter *l, const struct fc_change *
         if (!change_once(l, &m, c, &next, burst)) continue;
         l->rate = rate;
         l->burst_permits = burst;
+        fc_bookings_tell_never(&l->bookings, burst);
         return FLOWCTL_OK;
     }
 }

@@ -102,8 +102,26 @@ bool fc_bucket_at_once(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, fl
     }
 }
 
+/* The common case, with the cell's line alone: granted, by terms in reach. */
+static bool granted_by_cell(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, flowctl_decision *answer) {
+    for (;; fc_cell_pause()) {
+        struct fc_view v;
+        uint64_t units, after;
+        if (!fc_cell_look(&l->cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return false;
+        struct fc_bucket_level x = fc_bucket_level_at(&v.profile, now_ns);
+        if (!fc_bucket_units(&v.profile, permits, &units) || !fc_bucket_take(&v.profile, x, v.word, units, &after)) return false;
+        if (!fc_cell_swap(&l->cell, &v, after)) continue;
+        *answer = decision(FLOWCTL_ALLOW, now_ns);
+        answer->granted = permits;
+        answer->remaining = fc_bucket_permits(&v.profile, x, after);
+        fc_count_allowed(&l->counters, permits);
+        return true;
+    }
+}
+
 flowctl_decision fc_bucket_decide(flowctl_limiter *l, uint64_t permits, uint64_t now_ns) {
     flowctl_decision answer;
+    if (granted_by_cell(l, permits, now_ns, &answer)) return answer;
     if (!fc_bucket_at_once(l, permits, now_ns, &answer, NULL)) fc_bucket_count_refusal(l, &answer);
     return answer;
 }

@@ -120,13 +120,21 @@ uint64_t fc_bucket_cancel(flowctl_limiter *l, const flowctl_reservation *r, uint
     return permits;
 }
 
-uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r) {
+uint64_t fc_bucket_due(flowctl_limiter *l, const flowctl_reservation *r, uint64_t now_ns) {
     struct fc_sight s;
     pthread_mutex_lock(&l->lock);
-    struct fc_booking *b = still_ahead(l, r, fc_limiter_now(l), &s);
+    struct fc_booking *b = still_ahead(l, r, now_ns, &s);
     uint64_t due_ns = b != NULL ? b->place.due_ns : 0;
+    if (l->closed) due_ns = FLOWCTL_FOREVER;
     pthread_mutex_unlock(&l->lock);
     return due_ns;
+}
+
+void fc_bucket_sweep(flowctl_limiter *l) {
+    struct fc_sight s;
+    pthread_mutex_lock(&l->lock);
+    if (fc_bucket_see(l, fc_limiter_now(l), &s)) fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
+    pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- threads that wait ---- */
@@ -135,7 +143,7 @@ struct seat {
     flowctl_limiter *limiter;
     uint64_t deadline_ns;
     uint64_t left_ns; /* when the wait was over */
-    enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE } outcome;
+    enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE, SEAT_NEVER } outcome;
     fc_u128 age; /* at the due time; 0 if that can't be told */
     struct fc_sleeper sleeper;
     struct fc_booking booking;
@@ -172,6 +180,8 @@ static void stand_up(void *argument) {
         fc_count_waited(&l->counters, s->booking.place.due_ns - s->booking.not_before_ns);
     } else if (s->outcome == SEAT_TOO_LATE) {
         fc_count_denied(&l->counters);
+    } else if (s->outcome == SEAT_NEVER) {
+        fc_count_never(&l->counters);
     }
     leave(l, s, s->outcome == SEAT_SERVED ? s->left_ns : fc_limiter_now(l));
     if (--l->waiters == 0) pthread_cond_broadcast(&l->no_waiters);
@@ -185,11 +195,12 @@ static void wait_until_due(struct seat *s) {
     for (;;) {
         pthread_mutex_lock(&l->lock);
         uint64_t due_ns = s->booking.place.due_ns;
-        bool closed = l->closed;
+        bool closed = l->closed, never = s->booking.never;
         pthread_mutex_unlock(&l->lock);
         s->left_ns = fc_limiter_now(l);
         if (s->left_ns >= due_ns) s->outcome = SEAT_SERVED;
         else if (closed) s->outcome = SEAT_CLOSED;
+        else if (never) s->outcome = SEAT_NEVER;
         /* A due time that is known and too late is not waited for; one that is not known may still be told. */
         else if (s->left_ns < s->deadline_ns && (due_ns <= s->deadline_ns || due_ns == FLOWCTL_FOREVER)) {
             l->clock->ops->sleep(l->clock, &s->sleeper, due_ns < s->deadline_ns ? due_ns : s->deadline_ns);
@@ -223,6 +234,8 @@ static flowctl_decision outcome(const struct seat *s) {
         d.granted = s->booking.permits;
         d.retry_after_ns = 0;
         d.now_ns = s->booking.place.due_ns;
+    } else if (s->outcome == SEAT_NEVER) {
+        d.verdict = FLOWCTL_NEVER;
     } else if (s->outcome == SEAT_TOO_LATE && s->booking.place.due_ns != FLOWCTL_FOREVER) {
         d.retry_after_ns = s->booking.place.due_ns - s->left_ns;
     }

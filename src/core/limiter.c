@@ -98,13 +98,13 @@ flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_list
     return FLOWCTL_OK;
 }
 
-static void tell_near_limit(flowctl_limiter *l, const flowctl_listener *listener, uint64_t remaining) {
-    uint64_t near = listener->near_limit_permits;
-    if (remaining > near) {
-        if (remaining / 2 >= near) atomic_store(&l->near_limit, false);
-    } else if (!atomic_exchange(&l->near_limit, true)) {
-        listener->on_near_limit(listener->context, l, remaining);
-    }
+/* Twice as much as the threshold, or a full bucket, must have been there before it is told again. */
+static void tell_near_limit(flowctl_limiter *l, const flowctl_listener *listener, const flowctl_decision *d) {
+    uint64_t near = listener->near_limit_permits, before = d->remaining + d->granted;
+    uint64_t burst = atomic_load_explicit(&l->cell.burst, memory_order_relaxed) / atomic_load_explicit(&l->cell.unit, memory_order_relaxed);
+    if (before > near && (before / 2 >= near || before >= burst)) atomic_store(&l->near_limit, false);
+    if (d->remaining <= near && !atomic_exchange(&l->near_limit, true))
+        listener->on_near_limit(listener->context, l, d->remaining);
 }
 
 static void tell(flowctl_limiter *l, uint64_t permits, const flowctl_decision *d) {
@@ -113,20 +113,25 @@ static void tell(flowctl_limiter *l, uint64_t permits, const flowctl_decision *d
     bool allowed = d->verdict == FLOWCTL_ALLOW || d->verdict == FLOWCTL_DELAY;
     if (allowed && listener->on_allowed != NULL) listener->on_allowed(listener->context, l, permits, d);
     if (!allowed && listener->on_denied != NULL) listener->on_denied(listener->context, l, permits, d);
-    if (allowed && listener->on_near_limit != NULL) tell_near_limit(l, listener, d->remaining);
+    if (allowed && listener->on_near_limit != NULL) tell_near_limit(l, listener, d);
+}
+
+/* What a dry run makes of a decision that is not ALLOW. */
+static flowctl_decision let_through(flowctl_decision d, uint64_t permits) {
+    d.verdict = FLOWCTL_ALLOW;
+    d.granted = permits;
+    d.retry_after_ns = 0;
+    d.flags |= FLOWCTL_FLAG_DRY_RUN;
+    return d;
 }
 
 /* The end of every decision of a limiter that is watched. */
 static flowctl_decision conclude(flowctl_limiter *l, uint64_t permits, flowctl_decision d) {
     if (atomic_load_explicit(&l->cell.plain, memory_order_relaxed) || d.status != FLOWCTL_OK) return d;
     tell(l, permits, &d);
-    if (!atomic_load(&l->dry_run) || d.verdict == FLOWCTL_ALLOW || d.verdict == FLOWCTL_DELAY) return d;
-    fc_add(&fc_stripe_of(&l->counters)->dry_run_allowed, 1);
-    d.verdict = FLOWCTL_ALLOW;
-    d.granted = permits;
-    d.retry_after_ns = 0;
-    d.flags |= FLOWCTL_FLAG_DRY_RUN;
-    return d;
+    if (!atomic_load(&l->dry_run) || d.verdict == FLOWCTL_ALLOW) return d;
+    if (d.verdict != FLOWCTL_DELAY) fc_add(&fc_stripe_of(&l->counters)->dry_run_allowed, 1);
+    return let_through(d, permits);
 }
 
 /* ---- verbs ---- */
@@ -202,7 +207,9 @@ flowctl_decision flowctl_decide(flowctl_limiter *limiter, uint64_t permits) {
 flowctl_decision flowctl_peek_at(flowctl_limiter *limiter, uint64_t permits, uint64_t now_ns) {
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    return limiter->ops->peek(limiter, permits, now_ns);
+    flowctl_decision d = limiter->ops->peek(limiter, permits, now_ns);
+    bool through = d.status == FLOWCTL_OK && d.verdict != FLOWCTL_ALLOW && atomic_load_explicit(&limiter->dry_run, memory_order_relaxed);
+    return through ? let_through(d, 0) : d;
 }
 
 flowctl_decision flowctl_peek(flowctl_limiter *limiter, uint64_t permits) {
@@ -217,12 +224,17 @@ uint64_t flowctl_time_until(flowctl_limiter *limiter, uint64_t permits) {
     return flowctl_peek(limiter, permits).retry_after_ns;
 }
 
+/* In dry run nobody waits: what would have waited is booked for when it would have been granted. */
+static flowctl_decision acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                flowctl_receipt *receipt) {
+    if (!atomic_load_explicit(&l->dry_run, memory_order_relaxed)) return l->ops->acquire(l, permits, max_wait_ns, now_ns, receipt);
+    return l->ops->reserve(l, permits, max_wait_ns, now_ns, NULL);
+}
+
 flowctl_decision flowctl_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns) {
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    /* In dry run nobody waits. */
-    if (atomic_load_explicit(&limiter->dry_run, memory_order_relaxed)) return flowctl_decide_at(limiter, permits, now_ns);
-    return conclude(limiter, permits, limiter->ops->acquire(limiter, permits, max_wait_ns, now_ns, NULL));
+    return conclude(limiter, permits, acquire(limiter, permits, max_wait_ns, now_ns, NULL));
 }
 
 flowctl_decision flowctl_acquire(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns) {
@@ -236,7 +248,6 @@ flowctl_decision flowctl_reserve_at(flowctl_limiter *limiter, uint64_t permits, 
     if (reservation != NULL) *reservation = (flowctl_reservation){.limiter = limiter, .permits = permits};
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    if (atomic_load_explicit(&limiter->dry_run, memory_order_relaxed)) return flowctl_decide_at(limiter, permits, now_ns);
     return conclude(limiter, permits, limiter->ops->reserve(limiter, permits, max_wait_ns, now_ns, reservation));
 }
 
@@ -247,32 +258,38 @@ flowctl_decision flowctl_reserve(flowctl_limiter *limiter, uint64_t permits, uin
 
 static bool can_be_cancelled(const flowctl_reservation *r) { return r != NULL && r->limiter != NULL && r->ticket != 0; }
 
-uint64_t flowctl_cancel_at(flowctl_reservation *reservation, uint64_t now_ns) {
+uint64_t flowctl_cancel_at(const flowctl_reservation *reservation, uint64_t now_ns) {
     return can_be_cancelled(reservation) ? reservation->limiter->ops->cancel(reservation->limiter, reservation, now_ns) : 0;
 }
 
-uint64_t flowctl_cancel(flowctl_reservation *reservation) {
+uint64_t flowctl_cancel(const flowctl_reservation *reservation) {
     return can_be_cancelled(reservation) ? flowctl_cancel_at(reservation, fc_limiter_now(reservation->limiter)) : 0;
 }
 
+uint64_t flowctl_reservation_due_at(const flowctl_reservation *reservation, uint64_t now_ns) {
+    return can_be_cancelled(reservation) ? reservation->limiter->ops->due(reservation->limiter, reservation, now_ns) : 0;
+}
+
 uint64_t flowctl_reservation_due_ns(const flowctl_reservation *reservation) {
-    return can_be_cancelled(reservation) ? reservation->limiter->ops->due(reservation->limiter, reservation) : 0;
+    return can_be_cancelled(reservation) ? flowctl_reservation_due_at(reservation, fc_limiter_now(reservation->limiter)) : 0;
 }
 
 /* ---- settling ---- */
 
+/* flowctl_receipt.age_hi of what a dry run let through: there is nothing to settle. No age is that high. */
+#define NOT_CHARGED UINT64_MAX
+
 flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt,
                                  uint64_t now_ns) {
+    if (receipt != NULL) *receipt = (flowctl_receipt){.limiter = NULL};
     if (receipt == NULL || limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
-    *receipt = (flowctl_receipt){.limiter = NULL};
-    bool waits = !atomic_load_explicit(&limiter->dry_run, memory_order_relaxed);
-    flowctl_decision d = estimate == 0 ? granted_nothing(limiter, now_ns)
-                                       : conclude(limiter, estimate, limiter->ops->acquire(limiter, estimate, waits ? max_wait_ns : 0,
-                                                                                          now_ns, receipt));
+    flowctl_decision d = estimate == 0 ? granted_nothing(limiter, now_ns) : acquire(limiter, estimate, max_wait_ns, now_ns, receipt);
+    bool charged = d.verdict == FLOWCTL_ALLOW || d.verdict == FLOWCTL_DELAY;
+    if (estimate != 0) d = conclude(limiter, estimate, d);
     if (d.verdict != FLOWCTL_ALLOW) return d;
     receipt->limiter = limiter;
-    /* What a dry run let through charged nothing; the actual cost is all to be charged. */
-    receipt->permits = (d.flags & FLOWCTL_FLAG_DRY_RUN) != 0 ? 0 : estimate;
+    receipt->permits = estimate;
+    if (!charged) receipt->age_hi = NOT_CHARGED;
     return d;
 }
 
@@ -284,7 +301,7 @@ static flowctl_settlement settle(flowctl_receipt *receipt, uint64_t actual, cons
     if (receipt == NULL || receipt->limiter == NULL) return (flowctl_settlement){.status = FLOWCTL_INVALID_ARGUMENT};
     flowctl_receipt once = *receipt;
     receipt->limiter = NULL;
-    if (actual == once.permits && is_open(once.limiter)) return (flowctl_settlement){.status = FLOWCTL_OK};
+    if ((actual == once.permits || once.age_hi == NOT_CHARGED) && is_open(once.limiter)) return (flowctl_settlement){.status = FLOWCTL_OK};
     return once.limiter->ops->settle(once.limiter, &once, actual, now_ns);
 }
 
@@ -367,6 +384,7 @@ flowctl_status flowctl_limiter_restore(flowctl_limiter *limiter, const void *blo
 flowctl_status flowctl_limiter_counters(flowctl_limiter *limiter, flowctl_counters *counters) {
     if (limiter == NULL || counters == NULL) return FLOWCTL_INVALID_ARGUMENT;
     fc_counters_sum(&limiter->counters, counters);
+    limiter->ops->sweep(limiter);
     pthread_mutex_lock(&limiter->lock);
     counters->cancelled_permits = limiter->cancelled_permits;
     counters->expired_permits = limiter->bookings.expired;

@@ -38,7 +38,9 @@ struct fc_limiter_ops {
     flowctl_decision (*acquire)(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
                                 flowctl_receipt *receipt);
     uint64_t (*cancel)(flowctl_limiter *limiter, const flowctl_reservation *reservation, uint64_t now_ns);
-    uint64_t (*due)(flowctl_limiter *limiter, const flowctl_reservation *reservation);
+    uint64_t (*due)(flowctl_limiter *limiter, const flowctl_reservation *reservation, uint64_t now_ns);
+    /* What was booked and is due counts as used. */
+    void (*sweep)(flowctl_limiter *limiter);
     flowctl_settlement (*settle)(flowctl_limiter *limiter, const flowctl_receipt *receipt, uint64_t actual,
                                  const uint64_t *now_ns);
     flowctl_status (*change)(flowctl_limiter *limiter, const struct fc_change *change, const uint64_t *now_ns,

@@ -14,6 +14,7 @@ static const struct fc_limiter_ops bucket_ops = {
     .acquire = fc_bucket_acquire,
     .cancel = fc_bucket_cancel,
     .due = fc_bucket_due,
+    .sweep = fc_bucket_sweep,
     .settle = fc_bucket_settle,
     .change = fc_bucket_change,
     .snapshot = fc_bucket_snapshot,
