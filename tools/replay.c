@@ -51,15 +51,15 @@ static void note_broken(struct replay *r, const struct fct_fault *fault) {
 
 static int decide(struct replay *r, const struct fct_pending *event) {
     flowctl_error err;
-    if (fct_judge_decide(&r->judge, event->time_ns, event->cost, &err) == FLOWCTL_OK) return FCT_EXIT_DONE;
-    return fail(r, err.message);
+    if (fct_judge_decide(&r->judge, event->time_ns, event->cost, &err) != FLOWCTL_OK) return fail(r, err.message);
+    return FCT_EXIT_DONE;
 }
 
 /* An event may make others due, or none; itself only without a window. */
 static int take_event(struct replay *r, const struct fct_event *event) {
     struct fct_pending due;
-    uint64_t cost = r->options->cost_is_bytes ? event->bytes : r->options->cost;
-    if (!fct_sorter_push(&r->sorter, event->time_ns, cost))
+    uint64_t cost = r->options->fields.cost != NULL ? event->cost : r->options->cost;
+    if (!fct_sorter_push(&r->sorter, &(struct fct_pending){event->time_ns, r->reader.number, cost}))
         return fail(r, "no memory to sort the lines: give a smaller --sort-window");
     while (fct_sorter_pop_due(&r->sorter, &due)) {
         int status = decide(r, &due);
@@ -68,11 +68,26 @@ static int take_event(struct replay *r, const struct fct_event *event) {
     return FCT_EXIT_DONE;
 }
 
+/* The command line asks for a field that the log does not have; its header tells what it has. */
+static int wrong_header(const struct replay *r, const char *line, size_t length) {
+    char header[512], shown[512];
+    snprintf(header, sizeof header, "%.*s", (int)(length < sizeof header ? length : sizeof header), line);
+    fct_text_printable(shown, sizeof shown, header);
+    fprintf(stderr, "flowctl replay: %s: line %" PRIu64 ": the header names no field \"%s\", which %s asks for: %s\n", r->file,
+            r->reader.number, r->parser.missing, r->parser.missing == r->options->fields.time ? "--time" : "--cost", shown);
+    fputs("see 'flowctl replay --help'\n", stderr);
+    return FCT_EXIT_USAGE;
+}
+
 static int take_line(struct replay *r, const char *line, size_t length) {
     struct fct_event event;
     struct fct_fault fault;
-    if (fct_log_parse(&r->parser, line, length, &event, &fault)) return take_event(r, &event);
-    note_broken(r, &fault);
+    switch (fct_log_parse(&r->parser, line, length, &event, &fault)) {
+    case FCT_PARSED_EVENT: return take_event(r, &event);
+    case FCT_PARSED_BROKEN: note_broken(r, &fault); break;
+    case FCT_PARSED_HEADER: break;
+    case FCT_PARSED_WRONG_HEADER: return wrong_header(r, line, length);
+    }
     return FCT_EXIT_DONE;
 }
 
@@ -131,13 +146,14 @@ static int report(struct replay *r, bool complete) {
 }
 
 static int run(const struct fct_replay_options *options) {
-    struct replay r = {.options = options, .parser = {options->format}};
+    struct replay r = {.options = options};
     bool complete = false;
     fct_text_printable(r.file, sizeof r.file, strcmp(options->file, "-") == 0 ? "standard input" : options->file);
     if (!fct_line_reader_open(&r.reader, options->file)) return fail(&r, strerror(errno));
     fct_catch_interrupt();
     fct_progress_init(&r.progress, r.reader.fd);
     fct_sorter_init(&r.sorter, options->sort_window_ns, FCT_SORTER_MAX_PENDING);
+    fct_log_parser_init(&r.parser, options->format, &options->fields);
     fct_judge_init(&r.judge, &options->limit, options->mode);
 
     int status = read_lines(&r, &complete);
@@ -154,5 +170,7 @@ static int run(const struct fct_replay_options *options) {
 int fct_replay_main(int argc, char **argv) {
     struct fct_replay_options options;
     int status;
-    return fct_replay_options_read(&options, argc, argv, &status) ? run(&options) : status;
+    if (fct_replay_options_read(&options, argc, argv, &status)) status = run(&options);
+    fct_replay_options_cleanup(&options);
+    return status;
 }

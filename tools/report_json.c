@@ -27,7 +27,7 @@ static json_t *printable(const char *text) {
 }
 
 static json_t *cost_kind(const struct fct_replay_options *o) {
-    return o->cost_is_bytes ? json_string("bytes") : number(o->cost);
+    return o->fields.cost != NULL ? printable(o->fields.cost) : number(o->cost);
 }
 
 static json_t *busiest_minute(const struct fct_judge *judge) {

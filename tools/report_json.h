@@ -6,7 +6,9 @@
 
 #include <jansson.h>
 
-/* A new reference; NULL without memory. Objects are nested at most once and hold strings, integers, booleans and nulls. */
+/*
+ * A new reference; NULL without memory. Objects are nested at most once and hold strings, integers, booleans and nulls.
+ */
 json_t *fct_report_to_json(const struct fct_report *report);
 
 #endif

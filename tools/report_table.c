@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define BAR_COLUMNS 40
 
@@ -30,6 +31,14 @@ static void write_count(FILE *out, const char *label, uint64_t count, uint64_t o
     fprintf(out, "  %-20s %12" PRIu64 "  %5.1f %%\n", label, count, of == 0 ? 0.0 : 100.0 * (double)count / (double)of);
 }
 
+static void write_cost_kind(const struct fct_replay_options *o, FILE *out) {
+    char field[64];
+    fct_text_printable(field, sizeof field, o->fields.cost != NULL ? o->fields.cost : "");
+    if (o->fields.cost == NULL) fprintf(out, "%" PRIu64 "\n", o->cost);
+    else if (strcmp(field, "bytes") == 0) fputs("its bytes\n", out);
+    else fprintf(out, "its \"%s\"\n", field);
+}
+
 static void write_setting(const struct fct_report *r, FILE *out) {
     const struct fct_replay_options *o = r->options;
     char file[256], limit[128];
@@ -37,8 +46,7 @@ static void write_setting(const struct fct_report *r, FILE *out) {
     fct_text_printable(limit, sizeof limit, o->limit.text);
     fprintf(out, "%s\nlimit %s, burst %" PRIu64 ", %s, a request costs ", file, limit, o->limit.burst,
             o->mode == FCT_MODE_DENY ? "deny" : "delay");
-    if (o->cost_is_bytes) fputs("its bytes\n", out);
-    else fprintf(out, "%" PRIu64 "\n", o->cost);
+    write_cost_kind(o, out);
     if (!r->complete) fputs("INTERRUPTED: the log was not read to its end\n", out);
 }
 

@@ -47,10 +47,11 @@ def date_decisions(events):
     return dated, late
 
 
-def decide(events, rate, burst, delay):
+def decide(events, rate, burst, delay, outcomes=None):
     """
     The bucket by its definition. `rate` in permits per ns, a Fraction. A delayed request takes its permits when it is due, in whole
     nanoseconds, as any decision; so `now` can lie ahead, and the level before it is what it will be, less what still comes.
+    `outcomes`, a list, gets for each event whether it passed at once, and its wait (None if it was not granted).
     """
     tally = dict(allowed=0, allowed_permits=0, denied=0, delayed=0, never=0, retry_after_max_ns=0, delay_max_ns=0)
     level, now = Fraction(burst), events[0][0]
@@ -59,6 +60,10 @@ def decide(events, rate, burst, delay):
             level, now = min(Fraction(burst), level + (time - now) * rate), time
         due = now + max(0, math.ceil((cost - level) / rate))
         wait_ns = due - time if due > now or now > time else 0
+        passes = cost <= burst and (cost == 0 or wait_ns == 0)
+        if outcomes is not None:
+            granted = passes or (delay and cost <= burst)
+            outcomes.append((passes, (0 if passes else wait_ns) if granted else None))
         if cost > burst:
             tally["never"] += 1
             continue
@@ -102,7 +107,8 @@ def busiest_minute(events):
 
 
 def iso(time_ns):
-    return (EPOCH + datetime.timedelta(seconds=time_ns // NS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    decimals = f".{time_ns % NS:09}" if time_ns % NS else ""
+    return (EPOCH + datetime.timedelta(seconds=time_ns // NS)).strftime("%Y-%m-%dT%H:%M:%S") + decimals + "Z"
 
 
 def expect(log, rate, burst, delay=False, window_ns=60 * NS, cost=1):
