@@ -8,6 +8,7 @@ void fct_judge_init(struct fct_judge *judge, const struct fct_limit *limit, enum
 void fct_judge_cleanup(struct fct_judge *judge) {
     flowctl_limiter_destroy(judge->limiter);
     flowctl_clock_destroy(judge->clock);
+    fct_smallest_rate_cleanup(&judge->smallest_rate);
 }
 
 bool fct_judge_is_exact(const struct fct_judge *judge) { return judge->limit->exact_every_ns != 0 && !judge->rounded; }
@@ -26,6 +27,11 @@ static void note_rounding(struct fct_judge *j, uint64_t time_ns, uint64_t cost) 
         j->rounded = j->last.remaining + j->last.granted >= limit->burst - 1;
 }
 
+static flowctl_status no_memory(flowctl_error *err) {
+    *err = (flowctl_error){.status = FLOWCTL_NO_MEMORY, .offset = -1, .message = "no memory"};
+    return FLOWCTL_NO_MEMORY;
+}
+
 /* The bucket's time begins with the log: full at its first request, and counting from there it counts whole seconds. */
 static flowctl_status begin(struct fct_judge *j, uint64_t time_ns, flowctl_error *err) {
     flowctl_token_bucket_options options = FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT;
@@ -36,6 +42,7 @@ static flowctl_status begin(struct fct_judge *j, uint64_t time_ns, flowctl_error
     options.burst = j->limit->burst;
     options.clock = j->clock;
     j->tally.first_ns = j->tally.last_ns = time_ns;
+    if (!fct_smallest_rate_init(&j->smallest_rate, j->limit->burst, FCT_HULL_MAX)) return no_memory(err);
     return flowctl_token_bucket_create(&options, &j->limiter, err);
 }
 
@@ -85,6 +92,7 @@ flowctl_status fct_judge_decide(struct fct_judge *j, uint64_t time_ns, uint64_t 
     note_rounding(j, time_ns, cost);
     count(j, &j->last, cost);
     fct_backlog_add(&j->backlog, time_ns, cost);
+    fct_smallest_rate_add(&j->smallest_rate, time_ns, cost);
     fct_busiest_minute_add(&j->busiest, time_ns, cost);
     fct_timeline_add(&j->timeline, time_ns, j->last.verdict == FLOWCTL_ALLOW);
     return FLOWCTL_OK;

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "busiest_minute.h"
 #include "limit.h"
+#include "smallest_rate.h"
 #include "timeline.h"
 #include "wait_magnitudes.h"
 
@@ -36,6 +37,7 @@ struct fct_judge {
     flowctl_decision last;
     struct fct_tally tally;
     struct fct_backlog backlog;
+    struct fct_smallest_rate smallest_rate;
     struct fct_busiest_minute busiest;
     struct fct_timeline timeline;
     struct fct_wait_magnitudes waits;

@@ -20,6 +20,7 @@ static void write_text(FILE *out, const char *text) {
 static void write_value(FILE *out, const json_t *value) {
     if (json_is_string(value)) write_text(out, json_string_value(value));
     else if (json_is_integer(value)) fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value)) json_dumpf(value, out, JSON_ENCODE_ANY | FCT_REAL_FORM);
     else if (json_is_boolean(value)) fputs(json_is_true(value) ? "true" : "false", out);
 }
 

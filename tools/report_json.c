@@ -44,6 +44,16 @@ static json_t *smallest_burst(const struct fct_judge *judge) {
     return number(burst);
 }
 
+/* An object in any case, so that CSV has the same columns for every log. */
+static json_t *smallest_rate(const struct fct_judge *judge) {
+    struct fct_rate_needed needed = fct_smallest_rate_get(&judge->smallest_rate);
+    bool any = judge->tally.requests != 0 && (needed.kind == FCT_RATE_FOUND || needed.kind == FCT_RATE_ANY);
+    double per_sec = (double)needed.permits * 1e9 / (double)needed.period_ns;
+    return json_pack("{s:o, s:o, s:o, s:b}", "permits", any ? number(needed.permits) : json_null(), "period_ns",
+                     any ? number(needed.period_ns) : json_null(), "per_sec", any ? json_real(per_sec) : json_null(),
+                     "exact", needed.exact);
+}
+
 /* Takes the reference; false without memory. */
 static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
 
@@ -75,8 +85,8 @@ static bool put_findings(json_t *o, const struct fct_report *r) {
     return put(o, "retry_after_max_ns", number(t->retry_after_max_ns)) && put(o, "delay_max_ns", number(t->delay_max_ns)) &&
            put(o, "never_cost_max", number(t->never_cost_max)) &&
            put(o, "first_time", any ? moment(t->first_ns) : json_null()) &&
-           put(o, "last_time", any ? moment(t->last_ns) : json_null()) &&
-           put(o, "busiest_minute", busiest_minute(r->judge)) && put(o, "smallest_burst", smallest_burst(r->judge));
+           put(o, "last_time", any ? moment(t->last_ns) : json_null()) && put(o, "busiest_minute", busiest_minute(r->judge)) &&
+           put(o, "smallest_burst", smallest_burst(r->judge)) && put(o, "smallest_rate", smallest_rate(r->judge));
 }
 
 json_t *fct_report_to_json(const struct fct_report *report) {
@@ -90,7 +100,7 @@ json_t *fct_report_to_json(const struct fct_report *report) {
 bool fct_report_write_json(const struct fct_report *report, FILE *out) {
     json_t *object = fct_report_to_json(report);
     if (object == NULL) return false;
-    json_dumpf(object, out, JSON_INDENT(2));
+    json_dumpf(object, out, JSON_INDENT(2) | FCT_REAL_FORM);
     fputc('\n', out);
     json_decref(object);
     return true;

@@ -81,6 +81,26 @@ static void write_span(const struct fct_tally *t, const char *dash, FILE *out) {
     fprintf(out, "%-22s %s %s %s (%s)\n", "time", first, dash, last, length);
 }
 
+/* First for reading, then for --limit; who reads only the first must not configure too little. */
+static void write_smallest_rate(const struct fct_smallest_rate *s, bool delay, FILE *out) {
+    struct fct_rate_needed needed = fct_smallest_rate_get(s);
+    char rate[48], exactly[64];
+    fprintf(out, "%-22s ", "smallest rate");
+    switch (needed.kind) {
+    case FCT_RATE_FOUND:
+        fct_text_rate(rate, sizeof rate, needed.permits, needed.period_ns);
+        fct_text_exact_rate(exactly, sizeof exactly, needed.permits, needed.period_ns);
+        fprintf(out, "%s (%s %s) would %s nothing at this burst\n", rate, needed.exact ? "exactly" : "at least", exactly,
+                delay ? "delay" : "deny");
+        break;
+    case FCT_RATE_ANY: fputs("any: the burst is as much as the whole log asks for\n", out); break;
+    case FCT_RATE_NONE:
+        fprintf(out, "none: up to %" PRIu64 " permits are asked for at once; raise --burst to that\n", needed.moment_max);
+        break;
+    case FCT_RATE_TOO_HIGH: fputs("more than any limit can have\n", out); break;
+    }
+}
+
 static void write_findings(const struct fct_report *r, const char *dash, FILE *out) {
     const struct fct_tally *t = &r->judge->tally;
     struct fct_minute minute = fct_busiest_minute_get(&r->judge->busiest);
@@ -98,6 +118,7 @@ static void write_findings(const struct fct_report *r, const char *dash, FILE *o
     if (fct_backlog_smallest_burst(&r->judge->backlog, &burst))
         fprintf(out, "%" PRIu64 " would %s nothing at this rate\n", burst, delay ? "delay" : "deny");
     else fprintf(out, "more than any bucket can hold, %" PRIu64 "\n", FLOWCTL_BURST_MAX);
+    write_smallest_rate(&r->judge->smallest_rate, delay, out);
 }
 
 /* What a reader must know to trust the numbers; nothing if all is plain. */

@@ -111,6 +111,23 @@ def iso(time_ns):
     return (EPOCH + datetime.timedelta(seconds=time_ns // NS)).strftime("%Y-%m-%dT%H:%M:%S") + decimals + "Z"
 
 
+def smallest_rate(events, burst):
+    """
+    By trying every window: the greatest (cost - burst) / length, in permits per ns; None if requests of one moment cost more than
+    the burst. Integers until the end, since there are millions of windows.
+    """
+    permits, period = 0, 1
+    for begin, (start, _) in enumerate(events):
+        cost = 0
+        for time, own in events[begin:]:
+            cost += own
+            if cost > burst and time == start:
+                return None
+            if cost > burst and (cost - burst) * period > permits * (time - start):
+                permits, period = cost - burst, time - start
+    return Fraction(permits, period)
+
+
 def expect(log, rate, burst, delay=False, window_ns=60 * NS, cost=1):
     """The findings of a whole replay. `log` from read_log; `cost` "bytes" or a number."""
     events, broken = log
