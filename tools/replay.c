@@ -23,7 +23,8 @@ struct replay {
     struct fct_progress progress;
     struct fct_log_parser parser;
     struct fct_sorter sorter;
-    struct fct_judge judge;
+    struct fct_judge judge, shadow; /* shadow: only if there is a second limit */
+    struct fct_comparison comparison;
     uint64_t broken;
     struct fct_fault first_fault;
     uint64_t first_broken_line;
@@ -52,6 +53,9 @@ static void note_broken(struct replay *r, const struct fct_fault *fault) {
 static int decide(struct replay *r, const struct fct_pending *event) {
     flowctl_error err;
     if (fct_judge_decide(&r->judge, event->time_ns, event->cost, &err) != FLOWCTL_OK) return fail(r, err.message);
+    if (r->options->shadow.text == NULL) return FCT_EXIT_DONE;
+    if (fct_judge_decide(&r->shadow, event->time_ns, event->cost, &err) != FLOWCTL_OK) return fail(r, err.message);
+    fct_comparison_add(&r->comparison, event->line, r->judge.tally.last_ns, &r->judge.last, &r->shadow.last);
     return FCT_EXIT_DONE;
 }
 
@@ -132,6 +136,8 @@ static int report(struct replay *r, bool complete) {
     struct fct_report report = {
         .options = r->options,
         .judge = &r->judge,
+        .shadow = r->options->shadow.text != NULL ? &r->shadow : NULL,
+        .comparison = &r->comparison,
         .format = r->parser.format != NULL ? r->parser.format->name : NULL,
         .lines = r->reader.number,
         .broken = r->broken,
@@ -155,6 +161,7 @@ static int run(const struct fct_replay_options *options) {
     fct_sorter_init(&r.sorter, options->sort_window_ns, FCT_SORTER_MAX_PENDING);
     fct_log_parser_init(&r.parser, options->format, &options->fields);
     fct_judge_init(&r.judge, &options->limit, options->mode);
+    fct_judge_init(&r.shadow, &options->shadow, options->mode);
 
     int status = read_lines(&r, &complete);
     if (status == FCT_EXIT_DONE) status = decide_the_rest(&r);
@@ -162,6 +169,7 @@ static int run(const struct fct_replay_options *options) {
     if (status == FCT_EXIT_DONE) status = report(&r, complete);
 
     fct_judge_cleanup(&r.judge);
+    fct_judge_cleanup(&r.shadow);
     fct_sorter_cleanup(&r.sorter);
     fct_line_reader_close(&r.reader);
     return status;

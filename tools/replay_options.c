@@ -13,7 +13,7 @@ static const char name[] = "flowctl replay";
 
 /* What was written, before it is known to be right. */
 struct words {
-    const char *limit, *burst, *mode, *sort_window, *output;
+    const char *limit, *burst, *shadow_limit, *shadow_burst, *mode, *sort_window, *output;
     struct fct_log_words log;
 };
 
@@ -40,6 +40,17 @@ static int read_sort_window(struct fct_replay_options *o, const char *value) {
     return fct_usage_error_in(name, "--sort-window", value, &err);
 }
 
+/* One cost serves both limits: bytes for the one and requests for the other would compare nothing. */
+static int read_shadow(struct fct_replay_options *o, const struct words *w) {
+    if (w->shadow_limit == NULL && w->shadow_burst != NULL)
+        return fct_usage_error(name, "--shadow-burst: is for a --shadow-limit, and there is none");
+    if (w->shadow_limit == NULL) return FCT_EXIT_DONE;
+    int status = fct_limit_read(&o->shadow, name, "shadow-", w->shadow_limit, w->shadow_burst);
+    if (status != FCT_EXIT_DONE || w->log.cost != NULL || o->shadow.unit == o->limit.unit) return status;
+    return fct_usage_error(name,
+                           "--shadow-limit: one of the two limits is in bytes and one is not: say with --cost what both count");
+}
+
 static int read_file(struct fct_replay_options *o, int argc, char **argv) {
     if (argc == 0) return fct_usage_error(name, "FILE is missing: name a log, or - for standard input");
     if (argc > 1)
@@ -53,6 +64,7 @@ static int read_file(struct fct_replay_options *o, int argc, char **argv) {
 static int understand(struct fct_replay_options *o, const struct words *w, int argc, char **argv) {
     if (w->limit == NULL) return fct_usage_error(name, "--limit is missing: give a rate, as --limit 600/min");
     int status = fct_limit_read(&o->limit, name, "", w->limit, w->burst);
+    if (status == FCT_EXIT_DONE) status = read_shadow(o, w);
     if (status == FCT_EXIT_DONE) status = read_mode(o, w->mode);
     if (status == FCT_EXIT_DONE) status = read_output(o, w->output);
     if (status == FCT_EXIT_DONE) status = read_sort_window(o, w->sort_window);
@@ -71,9 +83,25 @@ static int wrong_option(int kind, char **argv) {
 }
 
 bool fct_replay_options_read(struct fct_replay_options *options, int argc, char **argv, int *status) {
-    enum { LIMIT = 256, BURST, MODE, SORT_WINDOW, OUTPUT, FORMAT, TIME, TIME_UNIT, COST, PATTERN, NO_HEADER };
+    enum {
+        LIMIT = 256,
+        BURST,
+        SHADOW_LIMIT,
+        SHADOW_BURST,
+        MODE,
+        SORT_WINDOW,
+        OUTPUT,
+        FORMAT,
+        TIME,
+        TIME_UNIT,
+        COST,
+        PATTERN,
+        NO_HEADER
+    };
     static const struct option known[] = {{"limit", required_argument, NULL, LIMIT},
                                           {"burst", required_argument, NULL, BURST},
+                                          {"shadow-limit", required_argument, NULL, SHADOW_LIMIT},
+                                          {"shadow-burst", required_argument, NULL, SHADOW_BURST},
                                           {"mode", required_argument, NULL, MODE},
                                           {"sort-window", required_argument, NULL, SORT_WINDOW},
                                           {"output", required_argument, NULL, OUTPUT},
@@ -92,6 +120,8 @@ bool fct_replay_options_read(struct fct_replay_options *options, int argc, char 
         switch (option) {
         case LIMIT: words.limit = optarg; break;
         case BURST: words.burst = optarg; break;
+        case SHADOW_LIMIT: words.shadow_limit = optarg; break;
+        case SHADOW_BURST: words.shadow_burst = optarg; break;
         case MODE: words.mode = optarg; break;
         case SORT_WINDOW: words.sort_window = optarg; break;
         case OUTPUT: words.output = optarg; break;

@@ -10,6 +10,7 @@ enum fct_output { FCT_OUTPUT_TABLE, FCT_OUTPUT_JSON, FCT_OUTPUT_CSV };
 
 struct fct_replay_options {
     struct fct_limit limit;
+    struct fct_limit shadow; /* text NULL: none */
     enum fct_mode mode;
     uint64_t cost;                       /* of every request, unless fields.cost names one */
     const struct fct_log_format *format; /* NULL: automatic */

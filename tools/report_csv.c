@@ -1,4 +1,4 @@
-/* The JSON report, flattened: one row of names, one row of values (RFC 4180). A null is an empty field. */
+/* The JSON report, flattened: one row of names, one row of values (RFC 4180). A null is an empty field, a list is left out. */
 #include "report_json.h"
 
 #include <inttypes.h>
@@ -36,6 +36,7 @@ static void write_row(FILE *out, json_t *object, enum row row, const char *prefi
             write_row(out, value, row, key);
             continue;
         }
+        if (json_is_array(value)) continue;
         if (!first) fputc(',', out);
         first = false;
         if (row == VALUES) write_value(out, value);

@@ -54,6 +54,29 @@ static json_t *smallest_rate(const struct fct_judge *judge) {
                      "exact", needed.exact);
 }
 
+static json_t *differences(const struct fct_comparison *c) {
+    json_t *list = json_array();
+    for (unsigned i = 0; list != NULL && i < c->shown; i++) {
+        const struct fct_difference *d = &c->differences[i];
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "line", number(d->line), "time", moment(d->time_ns),
+                                              "passes", d->first_passed ? "limit" : "shadow"));
+    }
+    return list;
+}
+
+static json_t *shadow(const struct fct_report *r) {
+    const struct fct_comparison *c = r->comparison;
+    const struct fct_limit *limit = &r->options->shadow;
+    if (r->shadow == NULL) return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "limit", printable(limit->text),
+                     "permits", number(limit->rate.permits), "period_ns", number(limit->rate.period_ns), "burst",
+                     number(limit->burst), "exact", fct_judge_is_exact(r->shadow), "both", number(c->both), "limit_only",
+                     number(c->first_only), "shadow_only", number(c->shadow_only), "neither", number(c->neither),
+                     "wait_difference_max_ns", number(c->wait_difference_max_ns), "wait_difference_max_line",
+                     c->wait_difference_max_line != 0 ? number(c->wait_difference_max_line) : json_null(), "differences",
+                     differences(c));
+}
+
 /* Takes the reference; false without memory. */
 static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
 
@@ -85,8 +108,9 @@ static bool put_findings(json_t *o, const struct fct_report *r) {
     return put(o, "retry_after_max_ns", number(t->retry_after_max_ns)) && put(o, "delay_max_ns", number(t->delay_max_ns)) &&
            put(o, "never_cost_max", number(t->never_cost_max)) &&
            put(o, "first_time", any ? moment(t->first_ns) : json_null()) &&
-           put(o, "last_time", any ? moment(t->last_ns) : json_null()) && put(o, "busiest_minute", busiest_minute(r->judge)) &&
-           put(o, "smallest_burst", smallest_burst(r->judge)) && put(o, "smallest_rate", smallest_rate(r->judge));
+           put(o, "last_time", any ? moment(t->last_ns) : json_null()) &&
+           put(o, "busiest_minute", busiest_minute(r->judge)) && put(o, "smallest_burst", smallest_burst(r->judge)) &&
+           put(o, "smallest_rate", smallest_rate(r->judge)) && put(o, "shadow", shadow(r));
 }
 
 json_t *fct_report_to_json(const struct fct_report *report) {

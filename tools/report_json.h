@@ -7,7 +7,8 @@
 #include <jansson.h>
 
 /*
- * A new reference; NULL without memory. Objects are nested at most once and hold strings, numbers, booleans and nulls.
+ * A new reference; NULL without memory. Objects are nested at most once and hold strings, numbers, booleans and nulls, and
+ * lists, which CSV has no room for.
  */
 json_t *fct_report_to_json(const struct fct_report *report);
 

@@ -184,6 +184,7 @@ bool fct_report_write_table(const struct fct_report *report, FILE *out) {
     write_counts(report, out);
     if (report->judge->tally.requests == 0) return true;
     write_findings(report, marks.dash, out);
+    if (report->shadow != NULL) fct_report_write_shadow(report, out);
     write_notes(report, out);
     write_timeline(report, &marks, out);
     write_waits(report, &marks, out);

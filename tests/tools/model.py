@@ -128,6 +128,28 @@ def smallest_rate(events, burst):
     return Fraction(permits, period)
 
 
+def compare(events, first, shadow, delay):
+    """
+    Two limits, each a rate and a burst, over events of (time, (cost, line)): the four counts, the first ten differences, and the
+    greatest difference of waits with its line.
+    """
+    both = []
+    for rate, burst in (first, shadow):
+        outcomes = []
+        decide([(time, cost) for time, (cost, _) in events], rate, burst, delay, outcomes)
+        both.append(outcomes)
+    counts, differences, waits = {(a, b): 0 for a in (True, False) for b in (True, False)}, [], (0, None)
+    for (time, (_, line)), (a, wait_a), (b, wait_b) in zip(events, *both):
+        counts[a, b] += 1
+        if a != b:
+            differences.append(dict(line=line, time=iso(time), passes="limit" if a else "shadow"))
+        if None not in (wait_a, wait_b) and abs(wait_a - wait_b) > waits[0]:
+            waits = (abs(wait_a - wait_b), line)
+    return dict(both=counts[True, True], limit_only=counts[True, False], shadow_only=counts[False, True],
+                neither=counts[False, False], differences=differences[:10], wait_difference_max_ns=waits[0],
+                wait_difference_max_line=waits[1])
+
+
 def expect(log, rate, burst, delay=False, window_ns=60 * NS, cost=1):
     """The findings of a whole replay. `log` from read_log; `cost` "bytes" or a number."""
     events, broken = log
