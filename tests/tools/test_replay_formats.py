@@ -126,6 +126,11 @@ def fine_log(seed, count=700):
 
 FINE_LIMITS = {"50/s": Fraction(50, NS), "1/ms": Fraction(1, 10 ** 6), "7/13s": Fraction(7, 13 * NS), "100/us": Fraction(1, 10)}
 
+ODD_LIMITS = {"997/7min": Fraction(997, 420 * NS), "11/17s": Fraction(11, 17 * NS),
+              "999983/1000003us": Fraction(999983, 1000003000), "7/13h": Fraction(7, 13 * 3600 * NS),
+              "123457/999983ms": Fraction(123457, 999983 * 10 ** 6)}
+ODD_BURSTS = ("5", "50", "400", "1000000", "1000000000000")
+
 
 class SubSecond(unittest.TestCase):
     def check(self, seed, name, rate, burst, delay):
@@ -154,6 +159,21 @@ class SubSecond(unittest.TestCase):
             cut = [(time - time % unit, cost) for time, cost in events]
             expected = model.expect((cut, 0), FINE_LIMITS["1/ms"], 29, False, 10 ** 7, "bytes")
             self.assertNotEqual({name: found[name] for name in expected}, expected)
+
+    def test_exact_is_never_said_in_vain(self):
+        """Odd rates, whose grid is coarser than the log's times: wherever the report says exact, it agrees with the model."""
+        exact = rounded = 0
+        for seed, ((rate, per_ns), burst, delay) in enumerate(itertools.product(ODD_LIMITS.items(), ODD_BURSTS, (False, True))):
+            events = [(time, cost % 5) for time, cost in fine_log(seed, 300)]
+            found = replay("--limit", rate, "--burst", burst, "--mode", "delay" if delay else "deny", "--sort-window", "10ms",
+                           "--format", "json", "--time", "http.time", "--cost", "size", "-", data=as_json(events, model.iso, False))
+            expected = model.expect((events, 0), per_ns, int(burst), delay, 10 ** 7, "bytes")
+            differing = [name for name, value in expected.items() if found[name] != value]
+            exact, rounded = exact + found["exact"], rounded + bool(differing)
+            self.assertFalse(found["exact"] and differing, (rate, burst, delay, differing))
+        self.assertGreater(exact, 5)
+        self.assertGreater(rounded, 0)
+        self.assertLess(exact, len(ODD_LIMITS) * len(ODD_BURSTS) * 2)
 
     def test_rounding_is_told(self):
         """7 per 13 s with this burst has no grid as fine as a nanosecond."""

@@ -89,6 +89,12 @@ class Shadow(unittest.TestCase):
                 self.assertRegex(out, rf"line {difference['line']} +{difference['time']}  only the {difference['passes']} ")
             self.assertEqual("greatest difference of waits" in out, mode == "delay")
 
+    def test_rounding_of_the_shadow_is_told(self):
+        arguments = ("--limit", "1/s", "--shadow-limit", "1/9y", "--shadow-burst", "1T", SAMPLE)
+        found = replay(*arguments)
+        self.assertEqual((found["exact"], found["shadow"]["exact"]), (True, False))
+        self.assertIn("note: the shadow limit may have been rounded", run("replay", *arguments)[1])
+
     def test_lines_are_counted_with_broken_ones(self):
         data = b"broken\n" + line(1) + b"\n" + line(1)
         found = replay("--limit", "1/h", "--burst", "1", "--shadow-limit", "1/h", "--shadow-burst", "2", "-", data=data)["shadow"]
