@@ -6,10 +6,10 @@
 #ifndef FCT_BACKLOG_H
 #define FCT_BACKLOG_H
 
+#include "wide.h"
+
 #include <flowctl/rate.h>
 #include <stdbool.h>
-
-__extension__ typedef unsigned __int128 fct_u128;
 
 struct fct_backlog {
     flowctl_rate rate; /* lowest terms, period at most FLOWCTL_PERIOD_MAX_NS */

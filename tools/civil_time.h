@@ -8,6 +8,8 @@
 
 #define FCT_YEAR_MIN 1970
 #define FCT_YEAR_MAX 2500 /* 64 bits of nanoseconds reach to 2554 */
+/* The first moment of the year after, in UTC. */
+#define FCT_TIME_END_NS (UINT64_C(193944) * 86400 * 1000000000)
 
 struct fct_civil {
     unsigned year, month, day;     /* 1 ... 12, 1 ... 31 */

@@ -8,18 +8,28 @@ void fct_judge_init(struct fct_judge *judge, const struct fct_limit *limit, enum
 void fct_judge_cleanup(struct fct_judge *judge) {
     flowctl_limiter_destroy(judge->limiter);
     flowctl_clock_destroy(judge->clock);
+    fct_smallest_rate_cleanup(&judge->smallest_rate);
 }
 
 bool fct_judge_is_exact(const struct fct_judge *judge) { return judge->limit->exact_every_ns != 0 && !judge->rounded; }
 
 /*
- * A bucket rounds where it overflows at a time that is off its grid. Requests come at whole seconds, but a delayed one
- * takes its permits at any nanosecond; and if it takes the whole burst, the rest of that nanosecond's refill overflows.
+ * A bucket rounds where it overflows at a time that is off its grid. That is seen from behind: a bucket that overflowed
+ * holds, before the request, all but less than one of its permits. A delayed request finds no full bucket, but takes its
+ * permits at any nanosecond; and if it takes the whole burst, the rest of that nanosecond's refill overflows.
  */
-static void note_rounding(struct fct_judge *j, uint64_t cost) {
+static void note_rounding(struct fct_judge *j, uint64_t time_ns, uint64_t cost) {
     const struct fct_limit *limit = j->limit;
-    if (limit->exact_every_ns != 1 && (fct_u128)(limit->burst - cost) * limit->rate.period_ns < limit->rate.permits)
-        j->rounded = true;
+    if (j->rounded || limit->exact_every_ns <= 1) return;
+    if (j->last.verdict == FLOWCTL_DELAY)
+        j->rounded = (fct_u128)(limit->burst - cost) * limit->rate.period_ns < limit->rate.permits;
+    else if ((time_ns - j->tally.first_ns) % limit->exact_every_ns != 0)
+        j->rounded = j->last.remaining + j->last.granted >= limit->burst - 1;
+}
+
+static flowctl_status no_memory(flowctl_error *err) {
+    *err = (flowctl_error){.status = FLOWCTL_NO_MEMORY, .offset = -1, .message = "no memory"};
+    return FLOWCTL_NO_MEMORY;
 }
 
 /* The bucket's time begins with the log: full at its first request, and counting from there it counts whole seconds. */
@@ -32,6 +42,7 @@ static flowctl_status begin(struct fct_judge *j, uint64_t time_ns, flowctl_error
     options.burst = j->limit->burst;
     options.clock = j->clock;
     j->tally.first_ns = j->tally.last_ns = time_ns;
+    if (!fct_smallest_rate_init(&j->smallest_rate, j->limit->burst, FCT_HULL_MAX)) return no_memory(err);
     return flowctl_token_bucket_create(&options, &j->limiter, err);
 }
 
@@ -54,7 +65,6 @@ static void count(struct fct_judge *j, const flowctl_decision *decision, uint64_
         count_allowed(tally, decision->granted);
         tally->delayed++;
         raise_to(&tally->delay_max_ns, decision->retry_after_ns);
-        note_rounding(j, cost);
         break;
     case FLOWCTL_DENY:
         tally->denied++;
@@ -77,11 +87,13 @@ flowctl_status fct_judge_decide(struct fct_judge *j, uint64_t time_ns, uint64_t 
     if (time_ns < tally->last_ns) time_ns = tally->last_ns, tally->late++;
     tally->last_ns = time_ns;
     tally->requests++;
-    flowctl_decision decision = j->mode == FCT_MODE_DENY ? flowctl_decide_at(j->limiter, cost, time_ns)
-                                                         : flowctl_reserve_at(j->limiter, cost, FLOWCTL_FOREVER, time_ns);
-    count(j, &decision, cost);
+    j->last = j->mode == FCT_MODE_DENY ? flowctl_decide_at(j->limiter, cost, time_ns)
+                                       : flowctl_reserve_at(j->limiter, cost, FLOWCTL_FOREVER, NULL, time_ns);
+    note_rounding(j, time_ns, cost);
+    count(j, &j->last, cost);
     fct_backlog_add(&j->backlog, time_ns, cost);
+    fct_smallest_rate_add(&j->smallest_rate, time_ns, cost);
     fct_busiest_minute_add(&j->busiest, time_ns, cost);
-    fct_timeline_add(&j->timeline, time_ns, decision.verdict == FLOWCTL_ALLOW);
+    fct_timeline_add(&j->timeline, time_ns, j->last.verdict == FLOWCTL_ALLOW);
     return FLOWCTL_OK;
 }

@@ -5,6 +5,7 @@
 #include "backlog.h"
 #include "busiest_minute.h"
 #include "limit.h"
+#include "smallest_rate.h"
 #include "timeline.h"
 #include "wait_magnitudes.h"
 
@@ -33,8 +34,10 @@ struct fct_judge {
     flowctl_clock *clock;
     flowctl_limiter *limiter;
     bool rounded; /* see note_rounding */
+    flowctl_decision last;
     struct fct_tally tally;
     struct fct_backlog backlog;
+    struct fct_smallest_rate smallest_rate;
     struct fct_busiest_minute busiest;
     struct fct_timeline timeline;
     struct fct_wait_magnitudes waits;
@@ -43,12 +46,12 @@ struct fct_judge {
 void fct_judge_init(struct fct_judge *judge, const struct fct_limit *limit, enum fct_mode mode);
 void fct_judge_cleanup(struct fct_judge *judge);
 
-/* Whether nothing was rounded. */
+/* Whether nothing can have been rounded. */
 bool fct_judge_is_exact(const struct fct_judge *judge);
 
 /*
- * Decides one request. A time before that of the previous decision is late, and is taken as that one: a limit can't go
- * back in time. Fails only without memory.
+ * Decides one request; the decision is then in `last`. A time before that of the previous decision is late, and is taken
+ * as that one: a limit can't go back in time. Fails only without memory.
  */
 flowctl_status fct_judge_decide(struct fct_judge *judge, uint64_t time_ns, uint64_t cost, flowctl_error *err);
 

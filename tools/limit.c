@@ -38,20 +38,26 @@ static flowctl_status check(struct fct_limit *limit, flowctl_error *err) {
 }
 
 /* Rate, then burst, then both together: each message is about as little as possible. */
-int fct_limit_read(struct fct_limit *limit, const char *command, const char *rate_text, const char *burst_text) {
+int fct_limit_read(struct fct_limit *limit, const char *command, const char *prefix, const char *rate_text,
+                   const char *burst_text) {
     flowctl_error err = {.offset = -1};
+    char limit_option[32], burst_option[32];
+    snprintf(limit_option, sizeof limit_option, "--%slimit", prefix);
+    snprintf(burst_option, sizeof burst_option, "--%sburst", prefix);
     *limit = (struct fct_limit){.text = rate_text};
     if (flowctl_rate_parse(rate_text, &limit->rate, &limit->unit, &err) != FLOWCTL_OK)
-        return fct_usage_error_in(command, "--limit", rate_text, &err);
+        return fct_usage_error_in(command, limit_option, rate_text, &err);
     if (burst_text != NULL) {
         if (flowctl_count_parse(burst_text, &limit->burst, NULL, &err) != FLOWCTL_OK)
-            return fct_usage_error_in(command, "--burst", burst_text, &err);
+            return fct_usage_error_in(command, burst_option, burst_text, &err);
         if (limit->burst == 0)
-            return fct_usage_error(command, "--burst: 0: a bucket that holds nothing grants nothing, give at least 1");
+            return fct_usage_error(command, "%s: 0: a bucket that holds nothing grants nothing, give at least 1",
+                                   burst_option);
     } else if (!default_burst(rate_text, &limit->burst)) {
-        return fct_usage_error(command, "--limit: \"%s\": no default burst can be made of this count: give one with --burst",
-                               rate_text);
+        return fct_usage_error(command, "%s: \"%s\": no default burst can be made of this count: give one with %s",
+                               limit_option, rate_text, burst_option);
     }
-    if (check(limit, &err) != FLOWCTL_OK) return fct_usage_error(command, "--limit and --burst: %s", err.message);
+    if (check(limit, &err) != FLOWCTL_OK)
+        return fct_usage_error(command, "%s and %s: %s", limit_option, burst_option, err.message);
     return FCT_EXIT_DONE;
 }

@@ -25,14 +25,14 @@ void fct_progress_update(struct fct_progress *p, uint64_t bytes, uint64_t lines)
     if (!p->on) return;
     uint64_t now_ns = flowctl_clock_now(NULL);
     if (now_ns < p->next_ns) return;
-    char done[16], total[32] = "", many[16], speed[16], text[COLUMNS + 1];
+    char done[16], total[32] = "", many[16], speed[16], text[160];
     fct_text_short_number(done, sizeof done, (double)bytes);
     fct_text_short_number(many, sizeof many, (double)lines);
     fct_text_short_number(speed, sizeof speed, (double)lines * 1e9 / (double)(now_ns - p->begin_ns));
     if (p->total_bytes != 0) snprintf(total, sizeof total, " (%.0f %%)", 100.0 * (double)bytes / (double)p->total_bytes);
     snprintf(text, sizeof text, "read %s bytes%s, %s lines, %s lines/s", done, total, many, speed);
     /* Padded to the width of any earlier line, so that no terminal needs to know how to erase. */
-    fprintf(stderr, "\r%-*s", COLUMNS, text);
+    fprintf(stderr, "\r%-*.*s", COLUMNS, COLUMNS, text);
     fflush(stderr);
     p->shown = true;
     p->next_ns = now_ns + EVERY_NS;

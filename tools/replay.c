@@ -23,7 +23,8 @@ struct replay {
     struct fct_progress progress;
     struct fct_log_parser parser;
     struct fct_sorter sorter;
-    struct fct_judge judge;
+    struct fct_judge judge, shadow; /* shadow: only if there is a second limit */
+    struct fct_comparison comparison;
     uint64_t broken;
     struct fct_fault first_fault;
     uint64_t first_broken_line;
@@ -51,15 +52,18 @@ static void note_broken(struct replay *r, const struct fct_fault *fault) {
 
 static int decide(struct replay *r, const struct fct_pending *event) {
     flowctl_error err;
-    if (fct_judge_decide(&r->judge, event->time_ns, event->cost, &err) == FLOWCTL_OK) return FCT_EXIT_DONE;
-    return fail(r, err.message);
+    if (fct_judge_decide(&r->judge, event->time_ns, event->cost, &err) != FLOWCTL_OK) return fail(r, err.message);
+    if (r->options->shadow.text == NULL) return FCT_EXIT_DONE;
+    if (fct_judge_decide(&r->shadow, event->time_ns, event->cost, &err) != FLOWCTL_OK) return fail(r, err.message);
+    fct_comparison_add(&r->comparison, event->line, r->judge.tally.last_ns, &r->judge.last, &r->shadow.last);
+    return FCT_EXIT_DONE;
 }
 
 /* An event may make others due, or none; itself only without a window. */
 static int take_event(struct replay *r, const struct fct_event *event) {
     struct fct_pending due;
-    uint64_t cost = r->options->cost_is_bytes ? event->bytes : r->options->cost;
-    if (!fct_sorter_push(&r->sorter, event->time_ns, cost))
+    uint64_t cost = r->options->fields.cost != NULL ? event->cost : r->options->cost;
+    if (!fct_sorter_push(&r->sorter, &(struct fct_pending){event->time_ns, r->reader.number, cost}))
         return fail(r, "no memory to sort the lines: give a smaller --sort-window");
     while (fct_sorter_pop_due(&r->sorter, &due)) {
         int status = decide(r, &due);
@@ -68,11 +72,26 @@ static int take_event(struct replay *r, const struct fct_event *event) {
     return FCT_EXIT_DONE;
 }
 
+/* The command line asks for a field that the log does not have; its header tells what it has. */
+static int wrong_header(const struct replay *r, const char *line, size_t length) {
+    char header[512], shown[512];
+    snprintf(header, sizeof header, "%.*s", (int)(length < sizeof header ? length : sizeof header), line);
+    fct_text_printable(shown, sizeof shown, header);
+    fprintf(stderr, "flowctl replay: %s: line %" PRIu64 ": the header names no field \"%s\", which %s asks for: %s\n", r->file,
+            r->reader.number, r->parser.missing, r->parser.missing == r->options->fields.time ? "--time" : "--cost", shown);
+    fputs("see 'flowctl replay --help'\n", stderr);
+    return FCT_EXIT_USAGE;
+}
+
 static int take_line(struct replay *r, const char *line, size_t length) {
     struct fct_event event;
     struct fct_fault fault;
-    if (fct_log_parse(&r->parser, line, length, &event, &fault)) return take_event(r, &event);
-    note_broken(r, &fault);
+    switch (fct_log_parse(&r->parser, line, length, &event, &fault)) {
+    case FCT_PARSED_EVENT: return take_event(r, &event);
+    case FCT_PARSED_BROKEN: note_broken(r, &fault); break;
+    case FCT_PARSED_HEADER: break;
+    case FCT_PARSED_WRONG_HEADER: return wrong_header(r, line, length);
+    }
     return FCT_EXIT_DONE;
 }
 
@@ -117,6 +136,8 @@ static int report(struct replay *r, bool complete) {
     struct fct_report report = {
         .options = r->options,
         .judge = &r->judge,
+        .shadow = r->options->shadow.text != NULL ? &r->shadow : NULL,
+        .comparison = &r->comparison,
         .format = r->parser.format != NULL ? r->parser.format->name : NULL,
         .lines = r->reader.number,
         .broken = r->broken,
@@ -131,14 +152,16 @@ static int report(struct replay *r, bool complete) {
 }
 
 static int run(const struct fct_replay_options *options) {
-    struct replay r = {.options = options, .parser = {options->format}};
+    struct replay r = {.options = options};
     bool complete = false;
     fct_text_printable(r.file, sizeof r.file, strcmp(options->file, "-") == 0 ? "standard input" : options->file);
     if (!fct_line_reader_open(&r.reader, options->file)) return fail(&r, strerror(errno));
     fct_catch_interrupt();
     fct_progress_init(&r.progress, r.reader.fd);
     fct_sorter_init(&r.sorter, options->sort_window_ns, FCT_SORTER_MAX_PENDING);
+    fct_log_parser_init(&r.parser, options->format, &options->fields);
     fct_judge_init(&r.judge, &options->limit, options->mode);
+    fct_judge_init(&r.shadow, &options->shadow, options->mode);
 
     int status = read_lines(&r, &complete);
     if (status == FCT_EXIT_DONE) status = decide_the_rest(&r);
@@ -146,6 +169,7 @@ static int run(const struct fct_replay_options *options) {
     if (status == FCT_EXIT_DONE) status = report(&r, complete);
 
     fct_judge_cleanup(&r.judge);
+    fct_judge_cleanup(&r.shadow);
     fct_sorter_cleanup(&r.sorter);
     fct_line_reader_close(&r.reader);
     return status;
@@ -154,5 +178,7 @@ static int run(const struct fct_replay_options *options) {
 int fct_replay_main(int argc, char **argv) {
     struct fct_replay_options options;
     int status;
-    return fct_replay_options_read(&options, argc, argv, &status) ? run(&options) : status;
+    if (fct_replay_options_read(&options, argc, argv, &status)) status = run(&options);
+    fct_replay_options_cleanup(&options);
+    return status;
 }

@@ -1,54 +1,25 @@
 #include "replay_options.h"
 
 #include "command.h"
+#include "log_options.h"
+#include "pattern.h"
 #include "usage.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char name[] = "flowctl replay";
 
-const char fct_replay_help[] =
-    "usage: flowctl replay --limit RATE [OPTION]... FILE\n"
-    "\n"
-    "Runs a limit over a log, in the log's own time, and tells what it would have done.\n"
-    "FILE is an access log; - is standard input.\n"
-    "\n"
-    "  --limit RATE          COUNT/PERIOD: 600/min, 7/13s, 1.5k/s, 5MB/s (required)\n"
-    "  --burst COUNT         permits that may pass at once (default: the COUNT of the limit)\n"
-    "  --cost bytes|N        permits a request costs: the bytes of its response, or N\n"
-    "                        (default: 1; bytes if the limit is in bytes)\n"
-    "  --mode deny|delay     what does not fit is refused, or waits (default: deny)\n"
-    "  --format FORMAT       auto or combined, which reads the common format too (default: auto)\n"
-    "  --sort-window TIME    how far back in time a line may lie and still be sorted in\n"
-    "                        (default: 60s; 0: the order of the file)\n"
-    "  --output FORM         table, json or csv (default: table)\n"
-    "  --help                this text\n"
-    "\n"
-    "examples:\n"
-    "  flowctl replay --limit 600/min --burst 50 access.log\n"
-    "  flowctl replay --limit 5MB/s --mode delay --output json access.log\n"
-    "  zcat access.log.*.gz | flowctl replay --limit 20/s --sort-window 5min -\n"
-    "\n"
-    "exit status: 0 done, 1 input or output failed, 2 wrong usage, 130 interrupted (with a report)\n";
-
 /* What was written, before it is known to be right. */
 struct words {
-    const char *limit, *burst, *cost, *mode, *format, *sort_window, *output;
+    const char *limit, *burst, *shadow_limit, *shadow_burst, *mode, *sort_window, *output;
+    struct fct_log_words log;
 };
-
-/* Which of `count` words `value` is; -1 if none. */
-static int choose(const char *value, const char *const *words, int count) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(value, words[i]) == 0) return i;
-    return -1;
-}
 
 static int read_mode(struct fct_replay_options *o, const char *value) {
     static const char *const modes[] = {[FCT_MODE_DENY] = "deny", [FCT_MODE_DELAY] = "delay"};
-    int chosen = value == NULL ? FCT_MODE_DENY : choose(value, modes, 2);
+    int chosen = value == NULL ? FCT_MODE_DENY : fct_choose(value, modes, 2);
     if (chosen < 0) return fct_usage_error(name, "--mode: \"%s\": is neither deny nor delay", value);
     o->mode = (enum fct_mode)chosen;
     return FCT_EXIT_DONE;
@@ -56,19 +27,10 @@ static int read_mode(struct fct_replay_options *o, const char *value) {
 
 static int read_output(struct fct_replay_options *o, const char *value) {
     static const char *const outputs[] = {[FCT_OUTPUT_TABLE] = "table", [FCT_OUTPUT_JSON] = "json", [FCT_OUTPUT_CSV] = "csv"};
-    int chosen = value == NULL ? FCT_OUTPUT_TABLE : choose(value, outputs, 3);
+    int chosen = value == NULL ? FCT_OUTPUT_TABLE : fct_choose(value, outputs, 3);
     if (chosen < 0) return fct_usage_error(name, "--output: \"%s\": is none of table, json, csv", value);
     o->output = (enum fct_output)chosen;
     return FCT_EXIT_DONE;
-}
-
-static int read_format(struct fct_replay_options *o, const char *value) {
-    char known[128];
-    if (value == NULL || strcmp(value, "auto") == 0) return FCT_EXIT_DONE;
-    o->format = fct_log_format_find(value);
-    if (o->format != NULL) return FCT_EXIT_DONE;
-    fct_log_format_names(known, sizeof known);
-    return fct_usage_error(name, "--format: \"%s\": is none of %s", value, known);
 }
 
 static int read_sort_window(struct fct_replay_options *o, const char *value) {
@@ -78,23 +40,15 @@ static int read_sort_window(struct fct_replay_options *o, const char *value) {
     return fct_usage_error_in(name, "--sort-window", value, &err);
 }
 
-/* Needs the limit: its unit makes the default. */
-static int read_cost(struct fct_replay_options *o, const char *value) {
-    flowctl_error err = {.offset = -1};
-    bool limit_in_bytes = o->limit.unit == FLOWCTL_UNIT_BYTES;
-    o->cost = 1;
-    o->cost_is_bytes = value == NULL ? limit_in_bytes : strcmp(value, "bytes") == 0;
-    if (value == NULL || o->cost_is_bytes) return FCT_EXIT_DONE;
-    if (flowctl_count_parse(value, &o->cost, NULL, &err) != FLOWCTL_OK)
-        return fct_usage_error_in(name, "--cost", value, &err);
-    if (o->cost == 0)
-        return fct_usage_error(name, "--cost: 0: a limit on requests that cost nothing limits nothing, give at least 1");
-    if (limit_in_bytes)
-        fprintf(stderr,
-                "%s: note: the limit is in bytes, but --cost counts every request as %" PRIu64
-                "; leave --cost out to count its bytes\n",
-                name, o->cost);
-    return FCT_EXIT_DONE;
+/* One cost serves both limits: bytes for the one and requests for the other would compare nothing. */
+static int read_shadow(struct fct_replay_options *o, const struct words *w) {
+    if (w->shadow_limit == NULL && w->shadow_burst != NULL)
+        return fct_usage_error(name, "--shadow-burst: is for a --shadow-limit, and there is none");
+    if (w->shadow_limit == NULL) return FCT_EXIT_DONE;
+    int status = fct_limit_read(&o->shadow, name, "shadow-", w->shadow_limit, w->shadow_burst);
+    if (status != FCT_EXIT_DONE || w->log.cost != NULL || o->shadow.unit == o->limit.unit) return status;
+    return fct_usage_error(name,
+                           "--shadow-limit: one of the two limits is in bytes and one is not: say with --cost what both count");
 }
 
 static int read_file(struct fct_replay_options *o, int argc, char **argv) {
@@ -109,13 +63,13 @@ static int read_file(struct fct_replay_options *o, int argc, char **argv) {
 /* In an order in which each part knows what it needs; the first mistake is the one that is reported. */
 static int understand(struct fct_replay_options *o, const struct words *w, int argc, char **argv) {
     if (w->limit == NULL) return fct_usage_error(name, "--limit is missing: give a rate, as --limit 600/min");
-    int status = fct_limit_read(&o->limit, name, w->limit, w->burst);
+    int status = fct_limit_read(&o->limit, name, "", w->limit, w->burst);
+    if (status == FCT_EXIT_DONE) status = read_shadow(o, w);
     if (status == FCT_EXIT_DONE) status = read_mode(o, w->mode);
     if (status == FCT_EXIT_DONE) status = read_output(o, w->output);
-    if (status == FCT_EXIT_DONE) status = read_format(o, w->format);
     if (status == FCT_EXIT_DONE) status = read_sort_window(o, w->sort_window);
     if (status == FCT_EXIT_DONE) status = read_file(o, argc, argv);
-    if (status == FCT_EXIT_DONE) status = read_cost(o, w->cost);
+    if (status == FCT_EXIT_DONE) status = fct_log_options_read(o, name, &w->log);
     return status;
 }
 
@@ -129,14 +83,34 @@ static int wrong_option(int kind, char **argv) {
 }
 
 bool fct_replay_options_read(struct fct_replay_options *options, int argc, char **argv, int *status) {
-    enum { LIMIT = 256, BURST, COST, MODE, FORMAT, SORT_WINDOW, OUTPUT };
+    enum {
+        LIMIT = 256,
+        BURST,
+        SHADOW_LIMIT,
+        SHADOW_BURST,
+        MODE,
+        SORT_WINDOW,
+        OUTPUT,
+        FORMAT,
+        TIME,
+        TIME_UNIT,
+        COST,
+        PATTERN,
+        NO_HEADER
+    };
     static const struct option known[] = {{"limit", required_argument, NULL, LIMIT},
                                           {"burst", required_argument, NULL, BURST},
-                                          {"cost", required_argument, NULL, COST},
+                                          {"shadow-limit", required_argument, NULL, SHADOW_LIMIT},
+                                          {"shadow-burst", required_argument, NULL, SHADOW_BURST},
                                           {"mode", required_argument, NULL, MODE},
-                                          {"format", required_argument, NULL, FORMAT},
                                           {"sort-window", required_argument, NULL, SORT_WINDOW},
                                           {"output", required_argument, NULL, OUTPUT},
+                                          {"format", required_argument, NULL, FORMAT},
+                                          {"time", required_argument, NULL, TIME},
+                                          {"time-unit", required_argument, NULL, TIME_UNIT},
+                                          {"cost", required_argument, NULL, COST},
+                                          {"pattern", required_argument, NULL, PATTERN},
+                                          {"no-header", no_argument, NULL, NO_HEADER},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     struct words words = {.limit = NULL};
@@ -146,11 +120,17 @@ bool fct_replay_options_read(struct fct_replay_options *options, int argc, char 
         switch (option) {
         case LIMIT: words.limit = optarg; break;
         case BURST: words.burst = optarg; break;
-        case COST: words.cost = optarg; break;
+        case SHADOW_LIMIT: words.shadow_limit = optarg; break;
+        case SHADOW_BURST: words.shadow_burst = optarg; break;
         case MODE: words.mode = optarg; break;
-        case FORMAT: words.format = optarg; break;
         case SORT_WINDOW: words.sort_window = optarg; break;
         case OUTPUT: words.output = optarg; break;
+        case FORMAT: words.log.format = optarg; break;
+        case TIME: words.log.time = optarg; break;
+        case TIME_UNIT: words.log.time_unit = optarg; break;
+        case COST: words.log.cost = optarg; break;
+        case PATTERN: words.log.pattern = optarg; break;
+        case NO_HEADER: words.log.no_header = true; break;
         case 'h': fputs(fct_replay_help, stdout); return *status = FCT_EXIT_DONE, false;
         default: return *status = wrong_option(option, argv), false;
         }
@@ -158,3 +138,5 @@ bool fct_replay_options_read(struct fct_replay_options *options, int argc, char 
     *status = understand(options, &words, argc - optind, argv + optind);
     return *status == FCT_EXIT_DONE;
 }
+
+void fct_replay_options_cleanup(struct fct_replay_options *options) { fct_pattern_free(options->pattern); }

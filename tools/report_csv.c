@@ -1,4 +1,4 @@
-/* The JSON report, flattened: one row of names, one row of values (RFC 4180). A null is an empty field. */
+/* The JSON report, flattened: one row of names, one row of values (RFC 4180). A null is an empty field, a list is left out. */
 #include "report_json.h"
 
 #include <inttypes.h>
@@ -20,6 +20,7 @@ static void write_text(FILE *out, const char *text) {
 static void write_value(FILE *out, const json_t *value) {
     if (json_is_string(value)) write_text(out, json_string_value(value));
     else if (json_is_integer(value)) fprintf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value)) json_dumpf(value, out, JSON_ENCODE_ANY | FCT_REAL_FORM);
     else if (json_is_boolean(value)) fputs(json_is_true(value) ? "true" : "false", out);
 }
 
@@ -35,6 +36,7 @@ static void write_row(FILE *out, json_t *object, enum row row, const char *prefi
             write_row(out, value, row, key);
             continue;
         }
+        if (json_is_array(value)) continue;
         if (!first) fputc(',', out);
         first = false;
         if (row == VALUES) write_value(out, value);

@@ -27,7 +27,7 @@ static json_t *printable(const char *text) {
 }
 
 static json_t *cost_kind(const struct fct_replay_options *o) {
-    return o->cost_is_bytes ? json_string("bytes") : number(o->cost);
+    return o->fields.cost != NULL ? printable(o->fields.cost) : number(o->cost);
 }
 
 static json_t *busiest_minute(const struct fct_judge *judge) {
@@ -42,6 +42,39 @@ static json_t *smallest_burst(const struct fct_judge *judge) {
     uint64_t burst;
     if (judge->tally.requests == 0 || !fct_backlog_smallest_burst(&judge->backlog, &burst)) return json_null();
     return number(burst);
+}
+
+/* An object in any case, so that CSV has the same columns for every log. */
+static json_t *smallest_rate(const struct fct_judge *judge) {
+    struct fct_rate_needed needed = fct_smallest_rate_get(&judge->smallest_rate);
+    bool any = judge->tally.requests != 0 && (needed.kind == FCT_RATE_FOUND || needed.kind == FCT_RATE_ANY);
+    double per_sec = (double)needed.permits * 1e9 / (double)needed.period_ns;
+    return json_pack("{s:o, s:o, s:o, s:b}", "permits", any ? number(needed.permits) : json_null(), "period_ns",
+                     any ? number(needed.period_ns) : json_null(), "per_sec", any ? json_real(per_sec) : json_null(),
+                     "exact", needed.exact);
+}
+
+static json_t *differences(const struct fct_comparison *c) {
+    json_t *list = json_array();
+    for (unsigned i = 0; list != NULL && i < c->shown; i++) {
+        const struct fct_difference *d = &c->differences[i];
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s}", "line", number(d->line), "time", moment(d->time_ns),
+                                              "passes", d->first_passed ? "limit" : "shadow"));
+    }
+    return list;
+}
+
+static json_t *shadow(const struct fct_report *r) {
+    const struct fct_comparison *c = r->comparison;
+    const struct fct_limit *limit = &r->options->shadow;
+    if (r->shadow == NULL) return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "limit", printable(limit->text),
+                     "permits", number(limit->rate.permits), "period_ns", number(limit->rate.period_ns), "burst",
+                     number(limit->burst), "exact", fct_judge_is_exact(r->shadow), "both", number(c->both), "limit_only",
+                     number(c->first_only), "shadow_only", number(c->shadow_only), "neither", number(c->neither),
+                     "wait_difference_max_ns", number(c->wait_difference_max_ns), "wait_difference_max_line",
+                     c->wait_difference_max_line != 0 ? number(c->wait_difference_max_line) : json_null(), "differences",
+                     differences(c));
 }
 
 /* Takes the reference; false without memory. */
@@ -76,7 +109,8 @@ static bool put_findings(json_t *o, const struct fct_report *r) {
            put(o, "never_cost_max", number(t->never_cost_max)) &&
            put(o, "first_time", any ? moment(t->first_ns) : json_null()) &&
            put(o, "last_time", any ? moment(t->last_ns) : json_null()) &&
-           put(o, "busiest_minute", busiest_minute(r->judge)) && put(o, "smallest_burst", smallest_burst(r->judge));
+           put(o, "busiest_minute", busiest_minute(r->judge)) && put(o, "smallest_burst", smallest_burst(r->judge)) &&
+           put(o, "smallest_rate", smallest_rate(r->judge)) && put(o, "shadow", shadow(r));
 }
 
 json_t *fct_report_to_json(const struct fct_report *report) {
@@ -90,7 +124,7 @@ json_t *fct_report_to_json(const struct fct_report *report) {
 bool fct_report_write_json(const struct fct_report *report, FILE *out) {
     json_t *object = fct_report_to_json(report);
     if (object == NULL) return false;
-    json_dumpf(object, out, JSON_INDENT(2));
+    json_dumpf(object, out, JSON_INDENT(2) | FCT_REAL_FORM);
     fputc('\n', out);
     json_decref(object);
     return true;

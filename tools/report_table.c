@@ -4,6 +4,7 @@
 #include "text.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define BAR_COLUMNS 40
 
@@ -30,6 +31,14 @@ static void write_count(FILE *out, const char *label, uint64_t count, uint64_t o
     fprintf(out, "  %-20s %12" PRIu64 "  %5.1f %%\n", label, count, of == 0 ? 0.0 : 100.0 * (double)count / (double)of);
 }
 
+static void write_cost_kind(const struct fct_replay_options *o, FILE *out) {
+    char field[64];
+    fct_text_printable(field, sizeof field, o->fields.cost != NULL ? o->fields.cost : "");
+    if (o->fields.cost == NULL) fprintf(out, "%" PRIu64 "\n", o->cost);
+    else if (strcmp(field, "bytes") == 0) fputs("its bytes\n", out);
+    else fprintf(out, "its \"%s\"\n", field);
+}
+
 static void write_setting(const struct fct_report *r, FILE *out) {
     const struct fct_replay_options *o = r->options;
     char file[256], limit[128];
@@ -37,8 +46,7 @@ static void write_setting(const struct fct_report *r, FILE *out) {
     fct_text_printable(limit, sizeof limit, o->limit.text);
     fprintf(out, "%s\nlimit %s, burst %" PRIu64 ", %s, a request costs ", file, limit, o->limit.burst,
             o->mode == FCT_MODE_DENY ? "deny" : "delay");
-    if (o->cost_is_bytes) fputs("its bytes\n", out);
-    else fprintf(out, "%" PRIu64 "\n", o->cost);
+    write_cost_kind(o, out);
     if (!r->complete) fputs("INTERRUPTED: the log was not read to its end\n", out);
 }
 
@@ -73,6 +81,26 @@ static void write_span(const struct fct_tally *t, const char *dash, FILE *out) {
     fprintf(out, "%-22s %s %s %s (%s)\n", "time", first, dash, last, length);
 }
 
+/* First for reading, then for --limit; who reads only the first must not configure too little. */
+static void write_smallest_rate(const struct fct_smallest_rate *s, bool delay, FILE *out) {
+    struct fct_rate_needed needed = fct_smallest_rate_get(s);
+    char rate[48], exactly[64];
+    fprintf(out, "%-22s ", "smallest rate");
+    switch (needed.kind) {
+    case FCT_RATE_FOUND:
+        fct_text_rate(rate, sizeof rate, needed.permits, needed.period_ns);
+        fct_text_exact_rate(exactly, sizeof exactly, needed.permits, needed.period_ns);
+        fprintf(out, "%s (%s %s) would %s nothing at this burst\n", rate, needed.exact ? "exactly" : "at least", exactly,
+                delay ? "delay" : "deny");
+        break;
+    case FCT_RATE_ANY: fputs("any: the burst is as much as the whole log asks for\n", out); break;
+    case FCT_RATE_NONE:
+        fprintf(out, "none: up to %" PRIu64 " permits are asked for at once; raise --burst to that\n", needed.moment_max);
+        break;
+    case FCT_RATE_TOO_HIGH: fputs("more than any limit can have\n", out); break;
+    }
+}
+
 static void write_findings(const struct fct_report *r, const char *dash, FILE *out) {
     const struct fct_tally *t = &r->judge->tally;
     struct fct_minute minute = fct_busiest_minute_get(&r->judge->busiest);
@@ -90,6 +118,7 @@ static void write_findings(const struct fct_report *r, const char *dash, FILE *o
     if (fct_backlog_smallest_burst(&r->judge->backlog, &burst))
         fprintf(out, "%" PRIu64 " would %s nothing at this rate\n", burst, delay ? "delay" : "deny");
     else fprintf(out, "more than any bucket can hold, %" PRIu64 "\n", FLOWCTL_BURST_MAX);
+    write_smallest_rate(&r->judge->smallest_rate, delay, out);
 }
 
 /* What a reader must know to trust the numbers; nothing if all is plain. */
@@ -155,6 +184,7 @@ bool fct_report_write_table(const struct fct_report *report, FILE *out) {
     write_counts(report, out);
     if (report->judge->tally.requests == 0) return true;
     write_findings(report, marks.dash, out);
+    if (report->shadow != NULL) fct_report_write_shadow(report, out);
     write_notes(report, out);
     write_timeline(report, &marks, out);
     write_waits(report, &marks, out);

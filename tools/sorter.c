@@ -6,7 +6,7 @@
 #define FIRST_ROOM ((size_t)1024)
 
 static bool is_before(const struct fct_pending *a, const struct fct_pending *b) {
-    return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->sequence < b->sequence;
+    return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->line < b->line;
 }
 
 /* ---- the lane ---- */
@@ -87,10 +87,9 @@ void fct_sorter_cleanup(struct fct_sorter *sorter) {
     free(sorter->stragglers.heap);
 }
 
-bool fct_sorter_push(struct fct_sorter *s, uint64_t time_ns, uint64_t cost) {
-    struct fct_pending event = {time_ns, s->next_sequence++, cost};
-    if (time_ns > s->newest_ns) s->newest_ns = time_ns;
-    return lane_takes(&s->lane, time_ns) ? lane_push(&s->lane, &event) : heap_push(&s->stragglers, &event);
+bool fct_sorter_push(struct fct_sorter *s, const struct fct_pending *event) {
+    if (event->time_ns > s->newest_ns) s->newest_ns = event->time_ns;
+    return lane_takes(&s->lane, event->time_ns) ? lane_push(&s->lane, event) : heap_push(&s->stragglers, event);
 }
 
 static bool oldest_is_straggler(const struct fct_sorter *s) {

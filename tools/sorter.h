@@ -17,7 +17,7 @@
 
 struct fct_pending {
     uint64_t time_ns;
-    uint64_t sequence; /* order of arrival */
+    uint64_t line; /* its number: the order of arrival */
     uint64_t cost;
 };
 
@@ -37,15 +37,15 @@ struct fct_sorter {
     struct fct_lane lane;
     struct fct_stragglers stragglers;
     size_t max_pending;
-    uint64_t window_ns, newest_ns, next_sequence;
+    uint64_t window_ns, newest_ns;
     uint64_t overflows; /* events that left before the window had passed */
 };
 
 void fct_sorter_init(struct fct_sorter *sorter, uint64_t window_ns, size_t max_pending);
 void fct_sorter_cleanup(struct fct_sorter *sorter);
 
-/* False: no memory. After each push, take what is due. */
-bool fct_sorter_push(struct fct_sorter *sorter, uint64_t time_ns, uint64_t cost);
+/* Lines must ascend. False: no memory. After each push, take what is due. */
+bool fct_sorter_push(struct fct_sorter *sorter, const struct fct_pending *event);
 
 /* Takes the oldest event if its window has passed, or if there are too many; false if not. */
 bool fct_sorter_pop_due(struct fct_sorter *sorter, struct fct_pending *event);

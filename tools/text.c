@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include "wide.h"
+
 #include <flowctl/rate.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -60,6 +62,33 @@ void fct_text_duration(char *out, size_t size, uint64_t ns) {
     else if (ns < FLOWCTL_NS_PER_HOUR) two_units(out, size, ns, FLOWCTL_NS_PER_MIN, "min", FLOWCTL_NS_PER_SEC, "s");
     else if (ns < FLOWCTL_NS_PER_DAY) two_units(out, size, ns, FLOWCTL_NS_PER_HOUR, "h", FLOWCTL_NS_PER_MIN, "min");
     else two_units(out, size, ns, FLOWCTL_NS_PER_DAY, "d", FLOWCTL_NS_PER_HOUR, "h");
+}
+
+static const struct {
+    uint64_t ns;
+    const char *name;
+} periods[] = {{FLOWCTL_NS_PER_SEC, "s"}, {FLOWCTL_NS_PER_MIN, "min"}, {FLOWCTL_NS_PER_HOUR, "h"}, {FLOWCTL_NS_PER_DAY, "day"}};
+#define PERIODS (sizeof periods / sizeof *periods)
+
+/* In integers: a rate rounded down by an ulp is a rate that denies something. */
+void fct_text_rate(char *out, size_t size, uint64_t permits, uint64_t period_ns) {
+    size_t i = 0;
+    while (i + 1 < PERIODS && (fct_u128)permits * periods[i].ns < period_ns) i++;
+    fct_u128 total = (fct_u128)permits * periods[i].ns;
+    unsigned decimals = total < (fct_u128)10 * period_ns ? 2 : total < (fct_u128)100 * period_ns ? 1 : 0;
+    unsigned scale = decimals == 2 ? 100 : decimals == 1 ? 10 : 1;
+    /* Of less than 2^63 permits per 1 ns, a product per day stays below 2^110. */
+    fct_u128 rounded = (total * scale + period_ns - 1) / period_ns;
+    uint64_t whole = (uint64_t)(rounded / scale), rest = (uint64_t)(rounded % scale);
+    if (rest == 0) snprintf(out, size, "%" PRIu64 "/%s", whole, periods[i].name);
+    else snprintf(out, size, "%" PRIu64 ".%0*" PRIu64 "/%s", whole, (int)decimals, rest, periods[i].name);
+}
+
+void fct_text_exact_rate(char *out, size_t size, uint64_t permits, uint64_t period_ns) {
+    static const char *const names[] = {"ns", "us", "ms", "s"};
+    unsigned unit = 0;
+    for (; unit < 3 && period_ns % 1000 == 0; unit++) period_ns /= 1000;
+    snprintf(out, size, "%" PRIu64 "/%" PRIu64 "%s", permits, period_ns, names[unit]);
 }
 
 void fct_text_short_number(char *out, size_t size, double value) {

@@ -15,6 +15,12 @@ void fct_text_printable(char *out, size_t size, const char *text);
 /* "250 ns", "1.5 ms", "3 min 20 s": about three digits. */
 void fct_text_duration(char *out, size_t size, uint64_t ns);
 
+/* "73.4/min", rounded up to three digits or to a whole number, per the shortest period that has one whole permit. */
+void fct_text_rate(char *out, size_t size, uint64_t permits, uint64_t period_ns);
+
+/* "367/300s": the fraction as a rate is written, in the largest unit of which the period is a multiple. */
+void fct_text_exact_rate(char *out, size_t size, uint64_t permits, uint64_t period_ns);
+
 /* "12.3 M": about three digits and a power of 1000. */
 void fct_text_short_number(char *out, size_t size, double value);
 

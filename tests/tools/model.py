@@ -47,10 +47,11 @@ def date_decisions(events):
     return dated, late
 
 
-def decide(events, rate, burst, delay):
+def decide(events, rate, burst, delay, outcomes=None):
     """
     The bucket by its definition. `rate` in permits per ns, a Fraction. A delayed request takes its permits when it is due, in whole
     nanoseconds, as any decision; so `now` can lie ahead, and the level before it is what it will be, less what still comes.
+    `outcomes`, a list, gets for each event whether it passed at once, and its wait (None if it was not granted).
     """
     tally = dict(allowed=0, allowed_permits=0, denied=0, delayed=0, never=0, retry_after_max_ns=0, delay_max_ns=0)
     level, now = Fraction(burst), events[0][0]
@@ -59,6 +60,10 @@ def decide(events, rate, burst, delay):
             level, now = min(Fraction(burst), level + (time - now) * rate), time
         due = now + max(0, math.ceil((cost - level) / rate))
         wait_ns = due - time if due > now or now > time else 0
+        passes = cost <= burst and (cost == 0 or wait_ns == 0)
+        if outcomes is not None:
+            granted = passes or (delay and cost <= burst)
+            outcomes.append((passes, (0 if passes else wait_ns) if granted else None))
         if cost > burst:
             tally["never"] += 1
             continue
@@ -102,7 +107,47 @@ def busiest_minute(events):
 
 
 def iso(time_ns):
-    return (EPOCH + datetime.timedelta(seconds=time_ns // NS)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    decimals = f".{time_ns % NS:09}" if time_ns % NS else ""
+    return (EPOCH + datetime.timedelta(seconds=time_ns // NS)).strftime("%Y-%m-%dT%H:%M:%S") + decimals + "Z"
+
+
+def smallest_rate(events, burst):
+    """
+    By trying every window: the greatest (cost - burst) / length, in permits per ns; None if requests of one moment cost more than
+    the burst. Integers until the end, since there are millions of windows.
+    """
+    permits, period = 0, 1
+    for begin, (start, _) in enumerate(events):
+        cost = 0
+        for time, own in events[begin:]:
+            cost += own
+            if cost > burst and time == start:
+                return None
+            if cost > burst and (cost - burst) * period > permits * (time - start):
+                permits, period = cost - burst, time - start
+    return Fraction(permits, period)
+
+
+def compare(events, first, shadow, delay):
+    """
+    Two limits, each a rate and a burst, over events of (time, (cost, line)): the four counts, the first ten differences, and the
+    greatest difference of waits with its line.
+    """
+    both = []
+    for rate, burst in (first, shadow):
+        outcomes = []
+        decide([(time, cost) for time, (cost, _) in events], rate, burst, delay, outcomes)
+        both.append(outcomes)
+    counts, differences, waits = {(a, b): 0 for a in (True, False) for b in (True, False)}, [], (0, None)
+    for (time, (_, line)), (a, wait_a), (b, wait_b) in zip(events, *both):
+        counts[a, b] += 1
+        if a != b:
+            differences.append(dict(line=line, time=iso(time), passes="limit" if a else "shadow"))
+        if None not in (wait_a, wait_b) and abs(wait_a - wait_b) > waits[0]:
+            waits = (abs(wait_a - wait_b), line)
+    return dict(both=counts[True, True], limit_only=counts[True, False], shadow_only=counts[False, True],
+                neither=counts[False, False], differences=differences[:10], wait_difference_max_ns=waits[0],
+                wait_difference_max_line=waits[1])
 
 
 def expect(log, rate, burst, delay=False, window_ns=60 * NS, cost=1):

@@ -45,6 +45,30 @@ static void short_numbers(void **state) {
     expect_number(1.8e19, "18 E");
 }
 
+static void expect_rate(uint64_t permits, uint64_t period_ns, const char *expected, const char *exactly) {
+    char text[64];
+    fct_text_rate(text, sizeof text, permits, period_ns);
+    assert_string_equal(text, expected);
+    fct_text_exact_rate(text, sizeof text, permits, period_ns);
+    assert_string_equal(text, exactly);
+}
+
+/* Rounded up: what is read off the report must be enough. */
+static void rates(void **state) {
+    (void)state;
+    expect_rate(367, 300 * FLOWCTL_NS_PER_SEC, "1.23/s", "367/300s");
+    expect_rate(73, 60 * FLOWCTL_NS_PER_SEC, "1.22/s", "73/60s");
+    expect_rate(734, 601 * FLOWCTL_NS_PER_SEC, "1.23/s", "734/601s");
+    expect_rate(1, FLOWCTL_NS_PER_SEC, "1/s", "1/1s");
+    expect_rate(3, 4 * FLOWCTL_NS_PER_SEC, "45/min", "3/4s");
+    expect_rate(1, 100 * FLOWCTL_NS_PER_MS, "10/s", "1/100ms");
+    expect_rate(999, 1000000, "999000/s", "999/1ms");
+    expect_rate(1999, 20 * FLOWCTL_NS_PER_SEC, "100/s", "1999/20s");
+    expect_rate(1, 2 * FLOWCTL_NS_PER_YEAR, "0.01/day", "1/63072000s");
+    expect_rate(10, 1, "10000000000/s", "10/1ns");
+    expect_rate(1, UINT64_MAX, "0.01/day", "1/18446744073709551615ns");
+}
+
 static void expect_printable(const char *text, const char *expected) {
     char out[16];
     fct_text_printable(out, sizeof out, text);
@@ -66,7 +90,7 @@ static void printable(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(durations), cmocka_unit_test(short_numbers),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(durations), cmocka_unit_test(short_numbers), cmocka_unit_test(rates),
                                        cmocka_unit_test(printable)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,9 @@ class Usage(unittest.TestCase):
             ("--limit", "", "a number belongs here"), ("--limit", "1/20y", "the nearest that can be represented"),
             ("--limit", "20G/s", "10^10 per second"), ("--burst", "0", "give at least 1"), ("--burst", "-5", "negative"),
             ("--burst", "1.5", "not a whole number"), ("--burst", "4E", "a multiple is"),
-            ("--cost", "0", "give at least 1"), ("--cost", "byte", "    byte\n    ^\n"), ("--mode", "drop", '"drop"', "deny nor delay"),
-            ("--format", "nginx", '"nginx"', "auto, combined"), ("--sort-window", "60", "    60\n      ^\n"),
+            ("--cost", "0", "give at least 1"), ("--cost", "byte", '"byte"', "neither bytes nor a number", "give --time"), ("--cost", "5x", "    5x\n     ^\n"),
+            ("--cost", "-5", "negative"), ("--cost", "", "a number belongs here"), ("--time-unit", "m", '"m"', "auto, s, ms, us, ns"), ("--mode", "drop", '"drop"', "deny nor delay"),
+            ("--format", "nginx", '"nginx"', "auto, combined, json, csv, regex"), ("--sort-window", "60", "    60\n      ^\n"),
             ("--sort-window", "-1s", "negative"), ("--output", "xml", '"xml"', "table, json, csv"),
         ):
             self.assert_wrong((*GOOD[:3], option, value, "-"), option, *said)
@@ -37,6 +38,42 @@ class Usage(unittest.TestCase):
         self.assert_wrong(("replay", "--limit"), "--limit", "needs a value")
         self.assert_wrong((*GOOD, "--help=yes"), "--help=yes")
         self.assert_wrong((*GOOD, "--burst"), "--burst", "needs a value")
+
+    def test_options_of_formats(self):
+        regex = ("--format", "regex", "--pattern")
+        for arguments, *said in (
+            (("--format", "combined", "--time", "t"), "--time: the format combined", "leave --time out"),
+            (("--format", "combined", "--time-unit", "s"), "--time-unit: the format combined", "leave --time-unit out"),
+            (("--format", "combined", "--cost", "size"), '--cost: "size"', "neither bytes nor a number"),
+            (("--format", "regex"), "--pattern is missing", "(?<time>"), ((*regex, "(?<time>.)", "--time", "t"), "--time: the format regex"),
+            (("--pattern", "(?<time>.)"), "--pattern: is for --format regex only"),
+            (("--format", "json", "--pattern", "(?<time>.)"), "--pattern: is for --format regex only"),
+            ((*regex, "(.)"), "no group for the time", "(?<time>...)"), ((*regex, "(?<time>.)", "--cost", "size"), "(?<size>...)"),
+            ((*regex, "(?<time>[a-)"), "--pattern:", "    (?<time>[a-)\n" + " " * 15 + "^\n"), ((*regex, "a(b"), "    a(b\n       ^\n"),
+            ((*regex, "*"), "    *\n    ^\n"), (("--no-header",), "--no-header: is for --format csv only"),
+            (("--format", "json", "--no-header"), "--no-header: is for --format csv only"),
+            (("--format", "csv"), "--time is missing", "the name of the field"),
+            (("--format", "csv", "--no-header"), "--time is missing", "the number of the column"),
+            (("--format", "csv", "--no-header", "--time", "t"), '--time: "t"', "number of a column, from 1"),
+            (("--format", "csv", "--no-header", "--time", "0"), '--time: "0"', "from 1"),
+            (("--format", "csv", "--no-header", "--time", "9" * 30), "--time:", "from 1"),
+            (("--format", "csv", "--no-header", "--time", "1", "--cost", "size"), '--cost: "size"', "column:3"),
+            (("--format", "csv", "--no-header", "--time", "1", "--cost", "column:0"), '--cost: "column:0"', "column:3"),
+            (("--time", ""), '--time: ""'),
+        ):
+            self.assert_wrong((*GOOD[:3], *arguments, "-"), *said)
+        self.assert_wrong(("replay", "--limit", "1kB/s", *regex, "(?<time>.)", "-"), "no group for the cost", "(?<bytes>...)")
+
+    def test_options_of_the_shadow(self):
+        for arguments, *said in (
+            (("--shadow-burst", "5"), "--shadow-burst", "there is none"), (("--shadow-limit", "5"), "--shadow-limit: ", "    5\n     ^\n"),
+            (("--shadow-limit", "5/s", "--shadow-burst", "0"), "--shadow-burst: 0", "give at least 1"),
+            (("--shadow-limit", "5/s", "--shadow-burst", "x"), "--shadow-burst: ", "    x\n    ^\n"),
+            (("--shadow-limit", "5/s", "--shadow-burst", str(2 ** 62)), "--shadow-limit and --shadow-burst: ", str(2 ** 61)),
+            (("--shadow-limit", "5kB/s"), "--shadow-limit: one of the two limits is in bytes", "--cost"),
+        ):
+            self.assert_wrong((*GOOD[:3], *arguments, "-"), *said)
+        self.assertEqual(run("replay", "--limit", "1/s", "--shadow-limit", "5kB/s", "--cost", "bytes", "-", data=line(1))[0], 0)
 
     def test_huge_values(self):
         self.assert_wrong((*GOOD[:3], "--burst", "9" * 30, "-"), "64 bits")
