@@ -7,7 +7,7 @@ void fct_backlog_init(struct fct_backlog *backlog, const flowctl_rate *rate) {
 }
 
 /*
- * Nothing overflows: a level at most 2^61 permits and a cost below 2^64, times a period below 2^59, stay below 2^124; and
+ * Nothing overflows: a level at most 2^59 permits and a cost below 2^64, times a period below 2^59, stay below 2^124; and
  * a rate at most 10 per ns has fewer than 2^63 permits in its period, which 2^64 ns drain below 2^127.
  */
 void fct_backlog_add(struct fct_backlog *b, uint64_t time_ns, uint64_t cost) {

@@ -125,8 +125,9 @@ class Lines(unittest.TestCase):
             self.assertEqual((report["allowed"], report["delayed"]), (2 + delayed, delayed))
 
     def test_bookings_too_far_ahead(self):
-        """The library books at most about five years ahead."""
-        report = replay("--limit", "1/2y", "--burst", "1", "--mode", "delay", "-", data=b"".join(line(s) for s in range(9)))
+        """The library books 2^59 units ahead: here, a unit is a permit."""
+        report = replay("--limit", "10G/s", "--burst", "300000T", "--cost", "200000T", "--mode", "delay", "-",
+                        data=b"".join(line(s) for s in range(9)))
         self.assertGreater(report["denied"], 0)
         self.assertEqual(report["allowed"] + report["denied"], 9)
 

@@ -69,7 +69,7 @@ class Usage(unittest.TestCase):
             (("--shadow-burst", "5"), "--shadow-burst", "there is none"), (("--shadow-limit", "5"), "--shadow-limit: ", "    5\n     ^\n"),
             (("--shadow-limit", "5/s", "--shadow-burst", "0"), "--shadow-burst: 0", "give at least 1"),
             (("--shadow-limit", "5/s", "--shadow-burst", "x"), "--shadow-burst: ", "    x\n    ^\n"),
-            (("--shadow-limit", "5/s", "--shadow-burst", str(2 ** 62)), "--shadow-limit and --shadow-burst: ", str(2 ** 61)),
+            (("--shadow-limit", "5/s", "--shadow-burst", str(2 ** 62)), "--shadow-limit and --shadow-burst: ", str(2 ** 59)),
             (("--shadow-limit", "5kB/s"), "--shadow-limit: one of the two limits is in bytes", "--cost"),
         ):
             self.assert_wrong((*GOOD[:3], *arguments, "-"), *said)
@@ -77,7 +77,7 @@ class Usage(unittest.TestCase):
 
     def test_huge_values(self):
         self.assert_wrong((*GOOD[:3], "--burst", "9" * 30, "-"), "64 bits")
-        self.assert_wrong((*GOOD[:3], "--burst", str(2 ** 62), "-"), "the nearest that can be represented is", str(2 ** 61))
+        self.assert_wrong((*GOOD[:3], "--burst", str(2 ** 62), "-"), "the nearest that can be represented is", str(2 ** 59))
         self.assert_wrong(("replay", "--limit", "9" * 300 + "/s", "-"), "--limit")
         self.assert_wrong(("replay", "--limit", "1/\x1b[31m", "-"), "--limit")
         self.assertNotIn("\x1b", run("replay", "--limit", "1/\x1b[31m", "-")[2])
