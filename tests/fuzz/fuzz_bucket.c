@@ -189,7 +189,7 @@ static void try_up_to(struct run *r, uint64_t n, flowctl_decision before) {
 static void book(struct run *r, uint64_t n, flowctl_decision before, bool acquire) {
     uint64_t most = acquire ? 0 : number(&r->in);
     flowctl_decision d =
-        acquire ? flowctl_acquire_at(r->limiter, n, 0, r->now_ns) : flowctl_reserve_at(r->limiter, n, most, r->now_ns);
+        acquire ? flowctl_acquire_at(r->limiter, n, 0, r->now_ns) : flowctl_reserve_at(r->limiter, n, most, NULL, r->now_ns);
     check_shape(r, d, n);
     if (d.verdict == FLOWCTL_DELAY) {
         EXPECT(before.verdict == FLOWCTL_DENY && !acquire);

@@ -60,18 +60,26 @@ void counted_init(struct counted *c) { *c = (struct counted){.allocator = {count
 
 /* ---- a bucket on a manual clock ---- */
 
-struct bucket bucket_new(flowctl_rate rate, uint64_t burst, uint64_t start_permits) {
-    struct bucket b;
+flowctl_token_bucket_options bucket_options(flowctl_rate rate, uint64_t burst, uint64_t start_permits) {
     flowctl_token_bucket_options o = FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT;
-    assert_int_equal(flowctl_clock_manual_create(FIXTURE_START_NS, NULL, &b.clock, NULL), FLOWCTL_OK);
     o.id = "unit";
     o.rate = rate;
     o.burst = burst;
-    o.clock = b.clock;
     o.start = FLOWCTL_START_AT;
     o.start_permits = start_permits;
-    assert_int_equal(flowctl_token_bucket_create(&o, &b.limiter, NULL), FLOWCTL_OK);
+    return o;
+}
+
+struct bucket bucket_with(flowctl_token_bucket_options options) {
+    struct bucket b;
+    assert_int_equal(flowctl_clock_manual_create(FIXTURE_START_NS, NULL, &b.clock, NULL), FLOWCTL_OK);
+    options.clock = b.clock;
+    assert_int_equal(flowctl_token_bucket_create(&options, &b.limiter, NULL), FLOWCTL_OK);
     return b;
+}
+
+struct bucket bucket_new(flowctl_rate rate, uint64_t burst, uint64_t start_permits) {
+    return bucket_with(bucket_options(rate, burst, start_permits));
 }
 
 void bucket_free(struct bucket *b) {
@@ -107,10 +115,14 @@ void caller_start(struct caller *c, flowctl_limiter *limiter, uint64_t permits, 
     assert_int_equal(pthread_create(&c->thread, NULL, call, c), 0);
 }
 
-void caller_start_asleep(struct caller *c, const struct bucket *b, uint64_t permits) {
+void caller_start_asleep_for(struct caller *c, const struct bucket *b, uint64_t permits, uint64_t max_wait_ns) {
     unsigned before = flowctl_clock_sleepers(b->clock);
-    caller_start(c, b->limiter, permits, FLOWCTL_FOREVER);
+    caller_start(c, b->limiter, permits, max_wait_ns);
     AWAIT(flowctl_clock_sleepers(b->clock) == before + 1);
+}
+
+void caller_start_asleep(struct caller *c, const struct bucket *b, uint64_t permits) {
+    caller_start_asleep_for(c, b, permits, FLOWCTL_FOREVER);
 }
 
 static void *join(struct caller *c) {

@@ -65,6 +65,11 @@ struct bucket {
 
 /* Created at FIXTURE_START_NS with `start_permits`. */
 struct bucket bucket_new(flowctl_rate rate, uint64_t burst, uint64_t start_permits);
+
+/* The same with any options; their clock is replaced. */
+struct bucket bucket_with(flowctl_token_bucket_options options);
+flowctl_token_bucket_options bucket_options(flowctl_rate rate, uint64_t burst, uint64_t start_permits);
+
 void bucket_free(struct bucket *b);
 flowctl_counters bucket_counters(const struct bucket *b);
 flowctl_limiter_info bucket_info(const struct bucket *b);
@@ -84,6 +89,9 @@ void caller_start(struct caller *c, flowctl_limiter *limiter, uint64_t permits, 
 
 /* The same, waiting as long as it takes, and returns once it sleeps on the bucket's clock. */
 void caller_start_asleep(struct caller *c, const struct bucket *b, uint64_t permits);
+
+/* The same, with a longest wait. */
+void caller_start_asleep_for(struct caller *c, const struct bucket *b, uint64_t permits, uint64_t max_wait_ns);
 
 /* Its decision; fails the test if it doesn't come back. */
 flowctl_decision caller_join(struct caller *c);

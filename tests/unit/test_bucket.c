@@ -20,16 +20,22 @@ __extension__ typedef __int128 wide;
 /* A profile, and what it was made from. */
 struct world {
     flowctl_rate rate; /* as asked for, in any terms */
-    uint64_t burst, t0_ns;
+    uint64_t burst, booked, t0_ns;
     struct fc_bucket_profile profile;
     struct fc_bucket_slope slope;
+    uint64_t unit; /* units to a permit, not doubled */
 };
 
 static void make(struct world *w) {
     flowctl_rate rate = w->rate;
     uint64_t burst = w->burst;
-    assert_int_equal(fc_bucket_profile_make(&rate, &burst, w->t0_ns, &w->profile, &w->slope), FC_BUCKET_FINE);
+    assert_int_equal(fc_bucket_profile_make(&rate, &burst, w->booked, &w->profile, &w->slope), FC_BUCKET_FINE);
     assert_int_equal(burst, w->burst);
+    assert_int_equal(w->profile.t0_ns, 0);
+    assert_int_equal(w->profile.x1, 0);
+    assert_int_equal(w->profile.unit % 2, 0);
+    w->profile.t0_ns = w->t0_ns;
+    w->unit = w->profile.unit / 2;
 }
 
 /* Its t0 leaves room for `reach_ns` behind it. */
@@ -37,19 +43,20 @@ static void make_random(struct world *w, uint64_t *random, uint64_t reach_ns) {
     struct bucket_setup setup = {.burst = 0};
     bucket_setup_random(&setup, random);
     w->rate = setup.rate, w->burst = setup.burst;
+    w->booked = test_below(random, 3) == 0 ? test_magnitude(random, FLOWCTL_BURST_MAX) : 0;
     w->t0_ns = test_below(random, UINT64_MAX - reach_ns);
     make(w);
-    w->profile.x1 = test_random(random); /* where the word and x stand modulo 2^64 must not matter */
+    w->profile.x1 = 2 * test_random(random); /* where the word and x stand modulo 2^64 must not matter */
 }
 
-/* The definition: units produced from t0 until t, rounded down; *part tells whether something was rounded. */
+/* The definition: units produced from t0 until t, rounded down, and doubled; *part tells whether something was rounded. */
 static wide produced(const struct world *w, uint64_t t_ns, bool *part) {
     uint64_t rest;
-    struct big units = big_mul(big_mul(big_of(t_ns - w->t0_ns), w->rate.permits), w->profile.unit);
+    struct big units = big_mul(big_mul(big_of(t_ns - w->t0_ns), w->rate.permits), w->unit);
     units = big_div(units, w->rate.period_ns, &rest);
     assert_true(units.limb[3] == 0 && units.limb[2] == 0);
     if (part != NULL) *part = rest != 0;
-    return (wide)((two_limbs)units.limb[1] << 64 | units.limb[0]);
+    return 2 * (wide)((two_limbs)units.limb[1] << 64 | units.limb[0]);
 }
 
 /* A time in reach: any, or close to the moment at which another whole unit is complete. */
@@ -73,27 +80,26 @@ static void the_grid_is_the_finest_that_can_be_counted(void **state) {
         {{1000, SEC}, 2000, 1000000, 1},           {{10, 1}, FLOWCTL_BURST_MAX, 1, 1},
         {{UINT64_C(10000000000), SEC}, 1, 1, 1},   {{30000000, SEC}, 1000000, 100, 1},
         {{7, 13 * SEC}, 10, 13 * SEC, 1},          {{14, 26 * SEC}, 10, 13 * SEC, 1}, /* the same in other terms */
-        {{1, 10 * YEAR}, 1, 10 * YEAR, 1},         {{1, 10 * YEAR}, 1000, 10 * YEAR / US * 4, US},
-        {{1, SEC}, UINT64_C(1) << 51, 1000, MS},   {{1, SEC}, UINT64_C(1) << 52, 512, SEC},
-        {{1, SEC}, UINT64_C(1) << 60, 2, SEC},     {{1, SEC}, FLOWCTL_BURST_MAX, 1, SEC},
+        {{1, 10 * YEAR}, 1, 10 * YEAR, 1},         {{1, 10 * YEAR}, 1000, 10 * YEAR / US, US},
+        {{1, SEC}, UINT64_C(1) << 49, 1000, MS},   {{1, SEC}, UINT64_C(1) << 50, 512, SEC},
+        {{1, SEC}, UINT64_C(1) << 58, 2, SEC},     {{1, SEC}, FLOWCTL_BURST_MAX, 1, SEC},
         {{1, 999999937}, FLOWCTL_BURST_MAX, 1, 0}, /* a prime */
-        {{1, 999999937}, UINT64_C(1) << 58, 8, 0},
+        {{1, 999999937}, UINT64_C(1) << 56, 8, 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct world w = {.rate = rows[i].rate, .burst = rows[i].burst, .t0_ns = 5};
         make(&w);
-        assert_int_equal(w.profile.unit, rows[i].unit);
+        assert_int_equal(w.unit, rows[i].unit);
         assert_int_equal(w.slope.exact_every_ns, rows[i].exact_every_ns);
-        assert_int_equal(w.profile.burst, rows[i].burst * rows[i].unit);
-        assert_int_equal(w.profile.t0_ns, 5);
-        assert_int_equal(w.profile.x1, 0);
+        assert_int_equal(w.profile.burst, 2 * rows[i].burst * rows[i].unit);
     }
 }
 
 static bool can_be_counted(const struct world *w, fc_u128 unit) {
     if (unit > UINT64_MAX) return false;
-    struct big burst = big_mul(big_of((uint64_t)unit), w->burst), refill = big_mul(big_of((uint64_t)unit), w->rate.permits);
-    return big_compare(burst, big_of(FC_BURST_UNITS_MAX)) <= 0 &&
+    struct big most = big_mul(big_of((uint64_t)unit), w->burst > w->booked ? w->burst : w->booked),
+               refill = big_mul(big_of((uint64_t)unit), w->rate.permits);
+    return big_compare(most, big_of(FC_BURST_UNITS_MAX)) <= 0 &&
            big_compare(refill, big_mul(big_of(w->rate.period_ns), FC_REFILL_UNITS_PER_NS_MAX)) <= 0;
 }
 
@@ -114,9 +120,9 @@ static void no_finer_grid_and_no_smaller_unit_would_do(void **state) {
         for (size_t k = COUNT(grids); k-- > 0;)
             if (can_be_counted(&w, unit_for_grid(&w, grids[k]))) expected = grids[k];
         assert_int_equal(w.slope.exact_every_ns, expected);
-        assert_true(can_be_counted(&w, w.profile.unit));
-        if (expected != 0) assert_true(w.profile.unit % unit_for_grid(&w, expected) == 0);
-        if (expected != 1) assert_false(can_be_counted(&w, (fc_u128)w.profile.unit * 2));
+        assert_true(can_be_counted(&w, w.unit));
+        if (expected != 0) assert_true(w.unit % unit_for_grid(&w, expected) == 0);
+        if (expected != 1) assert_false(can_be_counted(&w, (fc_u128)w.unit * 2));
     }
 }
 
@@ -127,7 +133,7 @@ static void the_slope_is_the_rate_in_units_and_in_lowest_terms(void **state) {
         struct world w;
         make_random(&w, &random, FC_HORIZON_NS);
         struct big left = big_mul(big_of(w.slope.p), w.rate.period_ns);
-        struct big right = big_mul(big_mul(big_of(w.rate.permits), w.profile.unit), w.slope.q);
+        struct big right = big_mul(big_mul(big_of(w.rate.permits), w.unit), w.slope.q);
         assert_int_equal(big_compare(left, right), 0);
         assert_true(fc_gcd(w.slope.p, w.slope.q) == 1);
         assert_true(w.slope.q <= FC_HORIZON_NS); /* reanchor always gets within reach */
@@ -229,7 +235,7 @@ static void floor_and_ceil_are_exact_at_every_time(void **state) {
             uint64_t floor = w.profile.x1 + (uint64_t)produced(&w, t, &part);
             struct fc_bucket_level x = fc_bucket_level_at(&w.profile, t);
             assert_int_equal(x.floor, floor);
-            assert_int_equal(x.ceil, floor + part);
+            assert_int_equal(x.ceil, floor + 2 * part);
         }
     }
 }
@@ -276,14 +282,14 @@ struct definition {
 static struct definition define(const struct world *w, wide lag, uint64_t t_ns) {
     bool part;
     wide v = produced(w, t_ns, &part), burst = (wide)w->profile.burst;
-    if (v + lag >= burst) return (struct definition){burst, v + part - burst};
+    if (v + lag >= burst) return (struct definition){burst, v + 2 * part - burst};
     return (struct definition){v + lag, -lag};
 }
 
 /* From booked far ahead to long full. */
 static wide random_lag(const struct world *w, uint64_t *random) {
-    wide lag = (wide)test_magnitude(random, w->profile.burst);
-    return test_below(random, 2) == 0 ? lag : -(wide)test_magnitude(random, (UINT64_C(1) << 62) + FC_DEBT_UNITS_MAX);
+    wide lag = 2 * (wide)test_magnitude(random, w->profile.burst / 2);
+    return test_below(random, 2) == 0 ? lag : -2 * (wide)test_magnitude(random, (UINT64_C(1) << 61) + FC_DEBT_UNITS_MAX);
 }
 
 static void a_decision_is_what_its_definition_says(void **state) {
@@ -294,7 +300,7 @@ static void a_decision_is_what_its_definition_says(void **state) {
         make_random(&w, &random, FC_HORIZON_NS);
         uint64_t t = random_time(&w, &random), x1 = w.profile.x1, after = 0;
         wide lag = random_lag(&w, &random);
-        uint64_t word = x1 - (uint64_t)lag, units = test_magnitude(&random, w.profile.burst);
+        uint64_t word = x1 - (uint64_t)lag, units = 2 * test_magnitude(&random, w.profile.burst / 2);
         struct definition d = define(&w, lag, t);
         struct fc_bucket_level x = fc_bucket_level_at(&w.profile, t);
         assert_true(fc_bucket_available(&w.profile, x, word) == d.available);
@@ -312,10 +318,11 @@ static void a_cost_above_the_burst_has_no_units(void **state) {
     make(&w);
     uint64_t units;
     assert_true(fc_bucket_units(&w.profile, 1, &units));
-    assert_int_equal(units, 1000000);
+    assert_int_equal(units, 2000000);
     assert_true(fc_bucket_units(&w.profile, 2000, &units));
     assert_int_equal(units, w.profile.burst);
-    static const uint64_t above[] = {2001, UINT64_MAX / 1000000, UINT64_MAX / 1000000 + 1, UINT64_C(1) << 58, UINT64_MAX};
+    static const uint64_t above[] =
+        {2001, UINT64_MAX / 2000000, UINT64_MAX / 2000000 + 1, UINT64_C(1) << 57, UINT64_C(1) << 63, UINT64_MAX};
     for (size_t i = 0; i < COUNT(above); i++) assert_false(fc_bucket_units(&w.profile, above[i], &units));
 }
 
@@ -341,7 +348,7 @@ static void after_a_new_anchor_every_decision_is_as_before(void **state) {
             wide v = produced(&w, t, &part);
             struct definition d = define(&w, lag, t);
             struct fc_bucket_level x = fc_bucket_level_at(&moved, t);
-            assert_true(x.floor == x1 + (uint64_t)v && x.ceil == x.floor + part);
+            assert_true(x.floor == x1 + (uint64_t)v && x.ceil == x.floor + 2 * part);
             assert_true(fc_bucket_available(&moved, x, word) == d.available);
             assert_true(fc_bucket_base(&moved, x, word) == x1 + (uint64_t)d.base);
         }
@@ -384,7 +391,7 @@ static void a_level_is_reached_at_its_first_time_and_not_before(void **state) {
     for (int i = 0; i < 5 * WORLDS; i++) {
         struct world w;
         make_random(&w, &random, 1);
-        uint64_t units = test_magnitude(&random, INT64_MAX);
+        uint64_t units = 2 * test_magnitude(&random, INT64_MAX / 2);
         uint64_t t = fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1 + units);
         if (!first_time_of(&w, t, units))
             fail_msg("%ju/%ju t0 %ju: not the first time of %ju units: %ju", w.rate.permits, w.rate.period_ns, w.t0_ns,
@@ -398,9 +405,9 @@ static void a_level_beyond_the_end_of_time_is_reached_never(void **state) {
     make(&w);
     uint64_t unit = w.profile.unit;
     assert_true(fc_bucket_time_of(&w.profile, &w.slope, 2 * unit) == UINT64_MAX - SEC);
-    assert_true(fc_bucket_time_of(&w.profile, &w.slope, 3 * unit - 1) == UINT64_MAX - 1); /* a unit per nanosecond */
+    assert_true(fc_bucket_time_of(&w.profile, &w.slope, 3 * unit - 2) == UINT64_MAX - 1); /* a unit per nanosecond */
     assert_true(fc_bucket_time_of(&w.profile, &w.slope, 3 * unit) == FLOWCTL_FOREVER);
-    assert_true(fc_bucket_time_of(&w.profile, &w.slope, 3 * unit + 1) == FLOWCTL_FOREVER);
+    assert_true(fc_bucket_time_of(&w.profile, &w.slope, 3 * unit + 2) == FLOWCTL_FOREVER);
     assert_true(fc_bucket_time_of(&w.profile, &w.slope, 5 * unit) == FLOWCTL_FOREVER);
 }
 
@@ -409,7 +416,7 @@ static void a_level_that_was_there_at_the_anchor_is_dated_there(void **state) {
     struct world w = {.rate = {1, SEC}, .burst = 5, .t0_ns = 77};
     make(&w);
     assert_int_equal(fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1), 77);
-    assert_int_equal(fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1 - 1), 77);
+    assert_int_equal(fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1 - 2), 77);
     assert_int_equal(fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1 - w.profile.burst), 77);
 }
 
@@ -420,16 +427,16 @@ static void a_booking_is_a_take_at_the_first_time_it_fits(void **state) {
     for (int i = 0; i < 5 * WORLDS; i++) {
         struct world w;
         make_random(&w, &random, FC_HORIZON_NS);
-        uint64_t now = random_time(&w, &random), units = test_magnitude(&random, w.profile.burst), after = 0, due = 0;
-        wide v = produced(&w, now, NULL),
-             there = (wide)test_magnitude(&random, w.profile.burst) - (wide)test_magnitude(&random, FC_DEBT_UNITS_MAX);
+        uint64_t now = random_time(&w, &random), units = 2 * test_magnitude(&random, w.profile.burst / 2), after = 0, due = 0;
+        wide v = produced(&w, now, NULL), there = 2 * ((wide)test_magnitude(&random, w.profile.burst / 2) -
+                                                       (wide)test_magnitude(&random, FC_DEBT_UNITS_MAX));
         wide lag = there - v; /* so that `there` units are there now */
         uint64_t word = w.profile.x1 - (uint64_t)lag;
         bool done = fc_bucket_book(&w.profile, &w.slope, word, units, now, FLOWCTL_FOREVER, &after, &due);
         if (define(&w, lag, now).available >= (wide)units) assert_true(done && due == now);
         else assert_true(first_time_of(&w, due, (wide)units - lag));
         if (!done) {
-            assert_true(due - w.t0_ns >= FC_HORIZON_NS || (wide)units - there > (wide)FC_DEBT_UNITS_MAX);
+            assert_true(due == FLOWCTL_FOREVER || (wide)units - there > 2 * (wide)FC_DEBT_UNITS_MAX);
             continue;
         }
         booked++, later += due > now;

@@ -7,15 +7,19 @@
 
 static struct fc_bucket_slope slope;
 
-/* One permit per second, full. */
-static void cell_init(struct fc_cell *cell, uint64_t burst) {
+/* One permit per second, full, with this tag. */
+static struct fc_bucket_profile cell_init_tagged(struct fc_cell *cell, uint64_t burst, uint64_t tag) {
     flowctl_rate rate = flowctl_per_second(1);
     struct fc_bucket_profile profile;
     memset(cell, 0, sizeof *cell);
-    assert_int_equal(fc_bucket_profile_make(&rate, &burst, START, &profile, &slope), FC_BUCKET_FINE);
-    fc_cell_store_profile(cell, &profile);
-    atomic_store(&cell->word, 0 - profile.burst);
+    assert_int_equal(fc_bucket_profile_make(&rate, &burst, 0, &profile, &slope), FC_BUCKET_FINE);
+    profile.t0_ns = START;
+    atomic_store(&cell->word, (0 - profile.burst) | tag);
+    fc_cell_show(cell, &profile, tag, false);
+    return profile;
 }
+
+static void cell_init(struct fc_cell *cell, uint64_t burst) { cell_init_tagged(cell, burst, 0); }
 
 static uint64_t word_of(const struct fc_cell *cell) { return atomic_load(&cell->word); }
 
@@ -45,7 +49,7 @@ static void what_is_not_taken_leaves_the_word_alone(void **state) {
         {BURST, START, FC_SHORT},
         {BURST + 1, START, FC_NEVER_FITS},
         {UINT64_MAX, START, FC_NEVER_FITS},
-        {UINT64_C(1) << 55, START, FC_NEVER_FITS}, /* times the unit, modulo 2^64, this would be little */
+        {UINT64_C(1) << 54, START, FC_NEVER_FITS}, /* times the unit, modulo 2^64, this would be little */
         {1, START - 1, FC_SLOW},
         {1, 0, FC_SLOW},
         {1, START + FC_HORIZON_NS, FC_SLOW},
@@ -61,15 +65,17 @@ static void a_shut_gate_sends_everybody_to_the_slow_path(void **state) {
     (void)state;
     struct fc_cell cell;
     struct fc_view view;
-    cell_init(&cell, BURST);
+    struct fc_bucket_profile profile = cell_init_tagged(&cell, BURST, 0);
     for (int i = 0; i < 3; i++) {
         assert_true(fc_cell_look(&cell, &view));
         fc_cell_shut(&cell);
         assert_false(fc_cell_look(&cell, &view));
         assert_int_equal(fc_cell_take(&cell, 1, START), FC_SLOW);
         assert_int_equal(fc_cell_take(&cell, UINT64_MAX, START), FC_SLOW);
-        fc_cell_open(&cell);
-        assert_int_equal(fc_cell_take(&cell, 1, START), FC_TAKEN);
+        fc_cell_show(&cell, &profile, 0, i == 1);
+        if (i != 1) assert_int_equal(fc_cell_take(&cell, 1, START), FC_TAKEN);
+        else assert_int_equal(fc_cell_take(&cell, 1, START), FC_SLOW); /* shown, and to stay shut */
+        fc_cell_show(&cell, &profile, 0, false);
     }
 }
 
@@ -84,14 +90,52 @@ static void a_gate_that_is_shut_twice_is_shut(void **state) {
     assert_false(fc_cell_look(&cell, &view));
 }
 
-static void a_swap_is_lost_when_the_word_moved(void **state) {
+static void a_swap_is_lost_when_word_or_tag_moved(void **state) {
+    (void)state;
+    for (uint64_t tag = 0; tag < 2; tag++) {
+        struct fc_cell cell;
+        struct fc_view seen;
+        cell_init_tagged(&cell, BURST, tag);
+        assert_true(fc_cell_look(&cell, &seen));
+        assert_int_equal(seen.tag, tag);
+        assert_int_equal(seen.word % 2, 0);
+        assert_true(fc_cell_swap(&cell, &seen, seen.word + 2));
+        assert_true(word_of(&cell) == ((seen.word + 2) | tag)); /* the tag is kept */
+        assert_false(fc_cell_swap(&cell, &seen, seen.word + 4));
+        assert_true(word_of(&cell) == ((seen.word + 2) | tag));
+        atomic_store(&cell.word, seen.word | (1 - tag)); /* the same word by other terms */
+        assert_false(fc_cell_swap(&cell, &seen, seen.word + 2));
+    }
+}
+
+static void takes_by_either_tag_and_only_if_word_and_copy_agree(void **state) {
+    (void)state;
+    for (uint64_t tag = 0; tag < 2; tag++) {
+        struct fc_cell cell;
+        cell_init_tagged(&cell, BURST, tag);
+        assert_int_equal(fc_cell_take(&cell, 60, START), FC_TAKEN);
+        assert_int_equal(word_of(&cell) % 2, tag);
+        atomic_store(&cell.word, word_of(&cell) ^ FC_TAG); /* a writer that swapped and has not shown its copy yet */
+        assert_int_equal(fc_cell_take(&cell, 1, START), FC_SLOW);
+        assert_int_equal(fc_cell_take(&cell, UINT64_MAX, START), FC_SLOW);
+        atomic_store(&cell.word, word_of(&cell) ^ FC_TAG);
+        assert_int_equal(fc_cell_take(&cell, 40, START), FC_TAKEN);
+    }
+}
+
+/* The gate's count tells two copies of the same tag apart, or a look that overlaps both would mix them. */
+static void every_copy_that_is_shown_moves_the_gate(void **state) {
     (void)state;
     struct fc_cell cell;
-    cell_init(&cell, BURST);
-    uint64_t seen = word_of(&cell);
-    assert_true(fc_cell_swap(&cell, seen, seen + 1));
-    assert_false(fc_cell_swap(&cell, seen, seen + 2));
-    assert_true(word_of(&cell) == seen + 1);
+    struct fc_bucket_profile profile = cell_init_tagged(&cell, BURST, 0);
+    for (uint64_t i = 1; i < 9; i++) {
+        uint32_t gate = atomic_load(&cell.gate);
+        fc_cell_show(&cell, &profile, i % 2, i % 3 == 0);
+        uint32_t moved = atomic_load(&cell.gate);
+        assert_int_equal(moved / FC_GATE_STEP, gate / FC_GATE_STEP + 1);
+        assert_int_equal(moved >> FC_GATE_TAG_SHIFT & 1, i % 2);
+        assert_int_equal(moved & FC_GATE_SHUT, i % 3 == 0);
+    }
 }
 
 /* ---- threads ---- */
@@ -143,14 +187,13 @@ static void a_lost_swap_grants_nothing(void **state) {
 
 static atomic_bool writer_done;
 
-/* Every field and the word hold the same number, so that a mixture shows. */
+/* Every field and the word hold the same even number, so that a mixture shows; the word moves first, with its tag, as a writer's does. */
 static void *write_profiles(void *argument) {
     (void)argument;
-    for (uint64_t i = 1; i <= 100000; i++) {
-        fc_cell_shut(&shared);
-        fc_cell_store_profile(&shared, &(struct fc_bucket_profile){i, i, i, i, i, i});
-        atomic_store(&shared.word, i);
-        fc_cell_open(&shared);
+    for (uint64_t i = 2; i <= 200000; i += 2) {
+        uint64_t tag = i / 2 % 2;
+        atomic_store(&shared.word, i | tag);
+        fc_cell_show(&shared, &(struct fc_bucket_profile){i, i, i, i, i, i}, tag, false);
     }
     atomic_store(&writer_done, true);
     return NULL;
@@ -192,7 +235,9 @@ int main(void) {
         cmocka_unit_test(what_is_not_taken_leaves_the_word_alone),
         cmocka_unit_test(a_shut_gate_sends_everybody_to_the_slow_path),
         cmocka_unit_test(a_gate_that_is_shut_twice_is_shut),
-        cmocka_unit_test(a_swap_is_lost_when_the_word_moved),
+        cmocka_unit_test(a_swap_is_lost_when_word_or_tag_moved),
+        cmocka_unit_test(takes_by_either_tag_and_only_if_word_and_copy_agree),
+        cmocka_unit_test(every_copy_that_is_shown_moves_the_gate),
         cmocka_unit_test(a_lost_swap_is_tried_again),
         cmocka_unit_test(a_lost_swap_grants_nothing),
         cmocka_unit_test(a_view_never_mixes_two_profiles),

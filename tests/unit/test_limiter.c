@@ -19,8 +19,8 @@ static flowctl_decision by_acquire_forever(flowctl_limiter *l, uint64_t n) { ret
 static flowctl_decision by_acquire_at(flowctl_limiter *l, uint64_t n) { return flowctl_acquire_at(l, n, 0, NOW); }
 static flowctl_decision by_decide_at(flowctl_limiter *l, uint64_t n) { return flowctl_decide_at(l, n, NOW); }
 static flowctl_decision by_peek_at(flowctl_limiter *l, uint64_t n) { return flowctl_peek_at(l, n, NOW); }
-static flowctl_decision by_reserve(flowctl_limiter *l, uint64_t n) { return flowctl_reserve(l, n, 0); }
-static flowctl_decision by_reserve_at(flowctl_limiter *l, uint64_t n) { return flowctl_reserve_at(l, n, 0, NOW); }
+static flowctl_decision by_reserve(flowctl_limiter *l, uint64_t n) { return flowctl_reserve(l, n, 0, NULL); }
+static flowctl_decision by_reserve_at(flowctl_limiter *l, uint64_t n) { return flowctl_reserve_at(l, n, 0, NULL, NOW); }
 
 static const verb verbs[] = {flowctl_decide, by_decide_at, flowctl_peek,  by_peek_at,        by_reserve,
                              by_reserve_at,  by_acquire,   by_acquire_at, by_acquire_forever};
@@ -111,7 +111,7 @@ static void closed_lasts_at_every_time(void **state) {
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < COUNT(times); i++) {
             assert_refused(flowctl_decide_at(b.limiter, 1, times[i]), FLOWCTL_CLOSED);
-            assert_refused(flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, times[i]), FLOWCTL_CLOSED);
+            assert_refused(flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, NULL, times[i]), FLOWCTL_CLOSED);
             assert_refused(flowctl_acquire_at(b.limiter, 1, FLOWCTL_FOREVER, times[i]), FLOWCTL_CLOSED);
             assert_false(flowctl_try_acquire_at(b.limiter, 1, times[i]));
         }
@@ -181,7 +181,7 @@ static void a_cost_of_nothing_is_allowed_in_debt_and_at_any_time(void **state) {
     (void)state;
     static const uint64_t times[] = {0, NOW, NOW + SEC, UINT64_MAX, 0};
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 0);
-    assert_int_equal(flowctl_reserve(b.limiter, 10, FLOWCTL_FOREVER).verdict, FLOWCTL_DELAY);
+    assert_int_equal(flowctl_reserve(b.limiter, 10, FLOWCTL_FOREVER, NULL).verdict, FLOWCTL_DELAY);
     for (size_t i = 0; i < COUNT(times); i++) {
         assert_true(flowctl_try_acquire_at(b.limiter, 0, times[i]));
         assert_int_equal(flowctl_decide_at(b.limiter, 0, times[i]).verdict, FLOWCTL_ALLOW);
@@ -213,7 +213,7 @@ static void a_verb_with_a_clock_is_the_verb_at_the_time_of_the_clock(void **stat
         assert_int_equal(flowctl_time_until(l, n), flowctl_time_until_at(t, n, now));
         assert_same_decision(flowctl_decide(l, n), flowctl_decide_at(t, n, now));
         assert_int_equal(flowctl_try_acquire_up_to(l, i % 3), flowctl_try_acquire_up_to_at(t, i % 3, now));
-        assert_same_decision(flowctl_reserve(l, n, SEC / 4), flowctl_reserve_at(t, n, SEC / 4, now));
+        assert_same_decision(flowctl_reserve(l, n, SEC / 4, NULL), flowctl_reserve_at(t, n, SEC / 4, NULL, now));
         assert_same_decision(flowctl_acquire(l, n, 0), flowctl_acquire_at(t, n, 0, now));
         flowctl_limiter_info a, c;
         assert_int_equal(flowctl_limiter_read(l, &a), FLOWCTL_OK);
@@ -259,17 +259,17 @@ static void every_verb_counts_what_it_did_once(void **state) {
     assert_counted(&b, 2, 7, 0, 0);
     flowctl_try_acquire_up_to(l, 5);
     assert_counted(&b, 3, 12, 0, 0);
-    flowctl_reserve(l, 6, 0);
+    flowctl_reserve(l, 6, 0, NULL);
     assert_counted(&b, 4, 18, 0, 0);
     flowctl_acquire(l, 7, 0);
     assert_counted(&b, 5, 25, 0, 0);
     flowctl_try_acquire_up_to(l, 1000);
     assert_counted(&b, 6, 100, 0, 0);
 
-    flowctl_try_acquire(l, 1), flowctl_decide(l, 1), flowctl_try_acquire_up_to(l, 1), flowctl_reserve(l, 1, 0),
+    flowctl_try_acquire(l, 1), flowctl_decide(l, 1), flowctl_try_acquire_up_to(l, 1), flowctl_reserve(l, 1, 0, NULL),
         flowctl_acquire(l, 1, 0);
     assert_counted(&b, 6, 100, 5, 0);
-    flowctl_try_acquire(l, 101), flowctl_decide(l, 101), flowctl_reserve(l, 101, FLOWCTL_FOREVER),
+    flowctl_try_acquire(l, 101), flowctl_decide(l, 101), flowctl_reserve(l, 101, FLOWCTL_FOREVER, NULL),
         flowctl_acquire(l, UINT64_MAX, FLOWCTL_FOREVER);
     assert_counted(&b, 6, 100, 5, 4);
     flowctl_peek(l, 1), flowctl_peek(l, 101), flowctl_time_until(l, 1);
@@ -281,8 +281,8 @@ static void every_verb_counts_what_it_did_once(void **state) {
 static void a_reservation_counts_its_wait(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 0);
-    flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER);
-    flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER);
+    flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER, NULL);
+    flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER, NULL);
     assert_counted(&b, 2, 7, 0, 0);
     flowctl_counters sum = bucket_counters(&b);
     assert_int_equal(sum.waited, 2);
@@ -329,7 +329,7 @@ static void tokens_are_whole_and_never_above_the_burst(void **state) {
 static void debt_is_rounded_up_and_shrinks(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 0);
-    flowctl_reserve(b.limiter, 3, FLOWCTL_FOREVER);
+    flowctl_reserve(b.limiter, 3, FLOWCTL_FOREVER, NULL);
     static const struct {
         uint64_t later_ns, debt, tokens;
     } rows[] = {{0, 3, 0}, {1, 3, 0}, {100000000, 2, 0}, {299999999, 1, 0}, {300000000, 0, 0}, {400000000, 0, 1}};
@@ -392,7 +392,7 @@ static bool bring(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void *c
     struct hook *h = context;
     h->permits = permits, h->now_ns = now_ns;
     if (++h->calls > h->brings) return false;
-    atomic_fetch_sub(&l->cell.word, permits * atomic_load(&l->cell.unit));
+    atomic_fetch_sub(&l->cell.word, permits * atomic_load(&l->cell.unit)); /* the tag stays: units are even */
     return true;
 }
 
@@ -401,7 +401,6 @@ static struct bucket hooked_bucket(struct hook *h, unsigned brings) {
     *h = (struct hook){.brings = brings};
     b.limiter->refill = bring;
     b.limiter->refill_context = h;
-    b.limiter->cell.plain_bucket = false;
     return b;
 }
 

@@ -140,8 +140,14 @@ static void what_is_no_rate_at_all_is_an_invalid_argument(void **state) {
     static const struct {
         double x;
         const char *value;
-    } rows[] = {{0, "is 0:"},           {-0.0, "is -0:"}, {-1, "is -1:"},       {-5e-324, "is -4.94066e-324"},
-                {-1e300, "is -1e+300"}, {NAN, "nan"},     {INFINITY, "is inf"}, {-INFINITY, "is -inf"}};
+    } rows[] = {{0, "is 0:"},
+                {-0.0, "is -0:"},
+                {-1, "is -1:"},
+                {-5e-324, "is -4.9406564584124654e-324:"},
+                {-1e300, "is -1.0000000000000001e+300:"},
+                {NAN, "nan"},
+                {INFINITY, "is inf"},
+                {-INFINITY, "is -inf"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         assert_refused(rows[i].x, FLOWCTL_INVALID_ARGUMENT, rows[i].value);
         assert_refused(rows[i].x, FLOWCTL_INVALID_ARGUMENT, "must be a finite number above 0");

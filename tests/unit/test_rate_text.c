@@ -114,6 +114,7 @@ static void decimals_are_fractions_to_the_last_digit(void **state) {
         {"18446744073709551615/18446744073709551615ns", 1, 1, P},
         {"18446744073709551.615k/ns", UINT64_MAX, 1, P},
         {"1T/ns", 1000000000000, 1, P},
+        {"18446744073709551616/s", UINT64_C(1) << 55, 1953125, P}, /* too long only on the way */
     };
     for (size_t i = 0; i < COUNT(rows); i++) accepts(&rows[i]);
 }
@@ -215,10 +216,9 @@ static void a_line_end_is_refused_too(void **state) {
 static void what_64_bits_can_not_hold_is_out_of_range(void **state) {
     (void)state;
     static const struct refused rows[] = {
-        {"18446744073709551616/s", FLOWCTL_OUT_OF_RANGE, 19, TOO_LONG},
-        {"99999999999999999999999/s", FLOWCTL_OUT_OF_RANGE, 19, TOO_LONG},
-        {"1/18446744073709551616ns", FLOWCTL_OUT_OF_RANGE, 21, TOO_LONG},
-        {"0.00000000000000000001/s", FLOWCTL_OUT_OF_RANGE, 21, TOO_LONG},
+        {"99999999999999999999999/s", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
+        {"1/18446744073709551616ns", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
+        {"0.00000000000000000001/s", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
         {"18446744073709551615T/ns", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
         {"18446744073709551615TiB/s", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
         {"1/18446744073709551615y", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
@@ -243,7 +243,7 @@ static void very_long_texts_are_judged_like_short_ones(void **state) {
         char fill;
         flowctl_status status;
         int offset;
-    } rows[] = {{'0', FLOWCTL_OK, 0}, {'9', FLOWCTL_OUT_OF_RANGE, 19}, {'a', FLOWCTL_SYNTAX, 0}, {'\xb5', FLOWCTL_SYNTAX, 0}};
+    } rows[] = {{'0', FLOWCTL_OK, 0}, {'9', FLOWCTL_OUT_OF_RANGE, 28}, {'a', FLOWCTL_SYNTAX, 0}, {'\xb5', FLOWCTL_SYNTAX, 0}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *text = long_text(rows[i].fill, "1/s");
         flowctl_error err = fixture_error();
@@ -272,6 +272,8 @@ static void durations_are_exact(void **state) {
         {"200ms", 200000000},
         {"0s", 0},
         {"0h", 0},
+        {"0.0s", 0},
+        {"0", 0},
         {"1ns", 1},
         {"0.5us", 500},
         {"2.5\xc2\xb5s", 2500},
@@ -316,7 +318,7 @@ static void what_is_no_duration_is_refused_with_place_and_remedy(void **state) {
         {"1.0000000001s", FLOWCTL_OUT_OF_RANGE, 0, "not a whole number of nanoseconds"},
         {"585y", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
         {"18446744073709551615y", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
-        {"18446744073709551616ns", FLOWCTL_OUT_OF_RANGE, 19, TOO_LONG},
+        {"18446744073709551616ns", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         uint64_t ns = UNTOUCHED;
@@ -378,7 +380,7 @@ static void what_is_no_count_is_refused_with_place_and_remedy(void **state) {
         {"1_000", FLOWCTL_SYNTAX, 1, AN_END},
         {"0.5", FLOWCTL_OUT_OF_RANGE, 0, "not a whole number"},
         {"0.0001k", FLOWCTL_OUT_OF_RANGE, 0, "not a whole number"},
-        {"18446744073709551616", FLOWCTL_OUT_OF_RANGE, 19, TOO_LONG},
+        {"18446744073709551616", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
         {"16777216Ti", FLOWCTL_OUT_OF_RANGE, 0, TOO_LONG},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

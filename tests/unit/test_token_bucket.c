@@ -107,12 +107,12 @@ static void peek_is_what_decide_would_say_and_takes_nothing(void **state) {
 static void reserve_books_behind_earlier_bookings(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 5, 2);
-    assert_decision(flowctl_reserve(b.limiter, 2, 0), FLOWCTL_ALLOW, 2, 0, 0, NOW);
-    assert_decision(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER), FLOWCTL_DELAY, 1, 0, 100 * MS, NOW + 100 * MS);
-    assert_decision(flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER), FLOWCTL_DELAY, 5, 0, 600 * MS, NOW + 600 * MS);
-    assert_decision(flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, NOW + 50 * MS), FLOWCTL_DELAY, 1, 0, 650 * MS,
+    assert_decision(flowctl_reserve(b.limiter, 2, 0, NULL), FLOWCTL_ALLOW, 2, 0, 0, NOW);
+    assert_decision(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER, NULL), FLOWCTL_DELAY, 1, 0, 100 * MS, NOW + 100 * MS);
+    assert_decision(flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER, NULL), FLOWCTL_DELAY, 5, 0, 600 * MS, NOW + 600 * MS);
+    assert_decision(flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, NULL, NOW + 50 * MS), FLOWCTL_DELAY, 1, 0, 650 * MS,
                     NOW + 700 * MS);
-    assert_decision(flowctl_reserve(b.limiter, 6, FLOWCTL_FOREVER), FLOWCTL_NEVER, 0, 0, FLOWCTL_FOREVER, NOW);
+    assert_decision(flowctl_reserve(b.limiter, 6, FLOWCTL_FOREVER, NULL), FLOWCTL_NEVER, 0, 0, FLOWCTL_FOREVER, NOW);
     bucket_free(&b);
 }
 
@@ -120,17 +120,17 @@ static void a_booking_beyond_its_longest_wait_is_denied_with_the_wait(void **sta
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 5, 2);
     uint64_t word = word_of(&b);
-    assert_decision(flowctl_reserve(b.limiter, 3, 100 * MS - 1), FLOWCTL_DENY, 0, 2, 100 * MS, NOW);
-    assert_decision(flowctl_reserve(b.limiter, 5, 0), FLOWCTL_DENY, 0, 2, 300 * MS, NOW);
+    assert_decision(flowctl_reserve(b.limiter, 3, 100 * MS - 1, NULL), FLOWCTL_DENY, 0, 2, 100 * MS, NOW);
+    assert_decision(flowctl_reserve(b.limiter, 5, 0, NULL), FLOWCTL_DENY, 0, 2, 300 * MS, NOW);
     assert_true(word_of(&b) == word);
-    assert_decision(flowctl_reserve(b.limiter, 3, 100 * MS), FLOWCTL_DELAY, 3, 0, 100 * MS, NOW + 100 * MS);
+    assert_decision(flowctl_reserve(b.limiter, 3, 100 * MS, NULL), FLOWCTL_DELAY, 3, 0, 100 * MS, NOW + 100 * MS);
     bucket_free(&b);
 }
 
 static void while_bookings_are_ahead_nobody_else_succeeds(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 5, 0);
-    flowctl_reserve(b.limiter, 3, FLOWCTL_FOREVER);
+    flowctl_reserve(b.limiter, 3, FLOWCTL_FOREVER, NULL);
     for (uint64_t t = NOW; t < NOW + 400 * MS; t += 50 * MS) {
         assert_false(flowctl_try_acquire_at(b.limiter, 1, t));
         assert_int_equal(flowctl_try_acquire_up_to_at(b.limiter, 5, t), 0);
@@ -149,7 +149,8 @@ static void a_cost_above_the_burst_is_never_from_every_verb(void **state) {
     for (size_t i = 0; i < COUNT(costs); i++) {
         assert_decision(flowctl_decide(b.limiter, costs[i]), FLOWCTL_NEVER, 0, 5, FLOWCTL_FOREVER, NOW);
         assert_decision(flowctl_peek(b.limiter, costs[i]), FLOWCTL_NEVER, 0, 5, FLOWCTL_FOREVER, NOW);
-        assert_decision(flowctl_reserve(b.limiter, costs[i], FLOWCTL_FOREVER), FLOWCTL_NEVER, 0, 5, FLOWCTL_FOREVER, NOW);
+        assert_decision(flowctl_reserve(b.limiter, costs[i], FLOWCTL_FOREVER, NULL), FLOWCTL_NEVER, 0, 5, FLOWCTL_FOREVER,
+                        NOW);
         assert_decision(flowctl_acquire(b.limiter, costs[i], FLOWCTL_FOREVER), FLOWCTL_NEVER, 0, 5, FLOWCTL_FOREVER,
                         NOW); /* or hangs */
         assert_false(flowctl_try_acquire(b.limiter, costs[i]));
@@ -167,7 +168,7 @@ static void a_denial_changes_nothing(void **state) {
         switch (test_below(&random, 4)) {
         case 0: assert_false(flowctl_try_acquire_at(b.limiter, n, t)); break;
         case 1: assert_int_equal(flowctl_decide_at(b.limiter, n, t).granted, 0); break;
-        case 2: assert_int_equal(flowctl_reserve_at(b.limiter, n, 0, t).granted, 0); break;
+        case 2: assert_int_equal(flowctl_reserve_at(b.limiter, n, 0, NULL, t).granted, 0); break;
         default: assert_int_equal(flowctl_acquire_at(b.limiter, n, 0, t).granted, 0); break;
         }
         assert_true(word_of(&b) == word);
@@ -198,8 +199,8 @@ static void retry_after_is_exact(void **state) {
             assert_true(d.retry_after_ns > 0);
             assert_int_equal(flowctl_peek_at(s.limiter, n, now + d.retry_after_ns - 1).verdict, FLOWCTL_DENY);
             assert_int_equal(flowctl_peek_at(s.limiter, n, now + d.retry_after_ns).verdict, FLOWCTL_ALLOW);
-            assert_int_equal(flowctl_reserve_at(s.limiter, n, d.retry_after_ns - 1, now).verdict, FLOWCTL_DENY);
-            assert_int_equal(flowctl_reserve_at(s.limiter, n, d.retry_after_ns, now).now_ns, now + d.retry_after_ns);
+            assert_int_equal(flowctl_reserve_at(s.limiter, n, d.retry_after_ns - 1, NULL, now).verdict, FLOWCTL_DENY);
+            assert_int_equal(flowctl_reserve_at(s.limiter, n, d.retry_after_ns, NULL, now).now_ns, now + d.retry_after_ns);
         }
         bucket_setup_free(&s);
     }
@@ -280,7 +281,7 @@ static void the_end_of_time_grants_no_more_than_a_burst(void **state) {
     flowctl_decision d = flowctl_decide(b.limiter, 1);
     assert_int_equal(d.verdict, FLOWCTL_DENY);
     assert_true(d.retry_after_ns == FLOWCTL_FOREVER); /* there is no later time */
-    assert_int_equal(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER).verdict, FLOWCTL_DENY);
+    assert_int_equal(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER, NULL).verdict, FLOWCTL_DENY);
     assert_int_equal(flowctl_acquire(b.limiter, 1, FLOWCTL_FOREVER).verdict, FLOWCTL_DENY); /* or hangs */
     flowctl_clock_set(b.clock, NOW);
     assert_int_equal(flowctl_try_acquire_up_to(b.limiter, 1000), 0);
@@ -325,7 +326,7 @@ static void behind_a_far_time_never_is_still_never(void **state) {
     assert_true(flowctl_try_acquire_at(b.limiter, 1, NOW + 30 * YEAR));
     assert_int_equal(flowctl_decide_at(b.limiter, 6, NOW).verdict, FLOWCTL_NEVER);
     assert_int_equal(flowctl_peek_at(b.limiter, UINT64_MAX, NOW).verdict, FLOWCTL_NEVER);
-    assert_int_equal(flowctl_reserve_at(b.limiter, 6, FLOWCTL_FOREVER, NOW).verdict, FLOWCTL_NEVER);
+    assert_int_equal(flowctl_reserve_at(b.limiter, 6, FLOWCTL_FOREVER, NULL, NOW).verdict, FLOWCTL_NEVER);
     assert_int_equal(flowctl_acquire_at(b.limiter, 6, FLOWCTL_FOREVER, NOW).verdict, FLOWCTL_NEVER);
     bucket_free(&b);
 }
@@ -358,7 +359,7 @@ static void a_denial_at_a_far_time_changes_no_later_answer(void **state) {
     bucket_free(&b);
 }
 
-/* limiter.h: "Bookings reach at most about 5 years ahead", however long the bucket has been running. */
+/* Bookings reach 2^59 units ahead, 1.8 years at the least, however long the bucket has been running. */
 static void bookings_reach_years_ahead_at_any_age(void **state) {
     (void)state;
     static const uint64_t ages[] = {0, 3 * YEAR, 7 * YEAR, 19 * YEAR / 2, 12 * YEAR, 100 * YEAR};
@@ -367,7 +368,7 @@ static void bookings_reach_years_ahead_at_any_age(void **state) {
         uint64_t now = NOW + ages[i];
         flowctl_try_acquire_up_to_at(b.limiter, 5, now);
         flowctl_decision peeked = flowctl_peek_at(b.limiter, 1, now),
-                         d = flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, now);
+                         d = flowctl_reserve_at(b.limiter, 1, FLOWCTL_FOREVER, NULL, now);
         if (d.verdict != FLOWCTL_DELAY)
             fail_msg("%ju years old: %s, due in %g years", ages[i] / YEAR, flowctl_verdict_name(d.verdict),
                      (double)d.retry_after_ns / (double)YEAR);
@@ -378,12 +379,18 @@ static void bookings_reach_years_ahead_at_any_age(void **state) {
 
 static void a_booking_too_far_ahead_is_denied_and_takes_nothing(void **state) {
     (void)state;
-    struct bucket b = bucket_new(flowctl_per(1, 10 * YEAR), 5, 0);
+    struct bucket b =
+        bucket_new(flowctl_per(10, 1), FLOWCTL_BURST_MAX, 0); /* a unit is a permit: a whole burst can be booked */
+    const uint64_t half = FLOWCTL_BURST_MAX / 2;
+    assert_int_equal(flowctl_reserve(b.limiter, half, FLOWCTL_FOREVER, NULL).verdict, FLOWCTL_DELAY);
+    flowctl_decision d = flowctl_reserve(b.limiter, half - 1, FLOWCTL_FOREVER, NULL);
+    assert_decision(d, FLOWCTL_DELAY, half - 1, d.remaining, FLOWCTL_BURST_MAX / 10 + 1, NOW + FLOWCTL_BURST_MAX / 10 + 1);
     uint64_t word = word_of(&b);
-    flowctl_decision d = flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER);
-    assert_decision(d, FLOWCTL_DENY, 0, 0, 50 * YEAR, NOW);
-    assert_int_equal(flowctl_acquire(b.limiter, 5, FLOWCTL_FOREVER).verdict, FLOWCTL_DENY); /* or hangs */
+    d = flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER, NULL);
+    assert_decision(d, FLOWCTL_DENY, 0, 0, FLOWCTL_BURST_MAX / 10 + 1, NOW);
+    assert_int_equal(flowctl_acquire(b.limiter, 2, FLOWCTL_FOREVER).verdict, FLOWCTL_DENY); /* or hangs */
     assert_true(word_of(&b) == word);
+    assert_int_equal(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER, NULL).verdict, FLOWCTL_DELAY);
     bucket_free(&b);
 }
 

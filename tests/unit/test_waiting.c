@@ -2,7 +2,6 @@
 #include "unit/fixture.h"
 
 #include "core/limiter.h"
-#include "support/oracle.h"
 #include "support/seed.h"
 
 #define SEC FLOWCTL_NS_PER_SEC
@@ -355,24 +354,26 @@ static void random_ones_give_up_and_the_others_close_ranks(void **state) {
     }
 }
 
-/* A reservation was told its time and keeps it: those before it close ranks, those behind it stay. */
+/* A reservation was told its time and keeps it: those before it close ranks, and those behind it that fit into the room come before it. */
 static void a_reservation_in_the_queue_keeps_its_time(void **state) {
     (void)state;
     struct caller a, c, behind;
+    flowctl_reservation r;
     struct bucket b = empty_bucket();
     caller_start_asleep(&a, &b, 3);
     caller_start_asleep(&c, &b, 2);
-    assert_int_equal(flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER).now_ns, NOW + 700 * MS);
+    assert_int_equal(flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER, &r).now_ns, NOW + 700 * MS);
     caller_start_asleep(&behind, &b, 1);
     caller_cancel(&a);
     assert_asleep(&b, 2);
-    assert_int_equal(flowctl_time_until(b.limiter, 1), 900 * MS);
+    assert_int_equal(flowctl_time_until(b.limiter, 1), 800 * MS);
+    assert_int_equal(flowctl_reservation_due_ns(&r), NOW + 700 * MS);
     set_ms(&b, 200);
     assert_served(&c, 200);
-    set_ms(&b, 799);
+    set_ms(&b, 299);
     assert_int_equal(flowctl_clock_sleepers(b.clock), 1);
-    set_ms(&b, 800);
-    assert_served(&behind, 800);
+    set_ms(&b, 300);
+    assert_served(&behind, 300);
     bucket_free(&b);
 }
 
@@ -381,7 +382,7 @@ static void behind_a_reservation_places_can_still_be_given_back(void **state) {
     struct caller a, behind;
     struct bucket b = empty_bucket();
     caller_start_asleep(&a, &b, 3);
-    flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER);
+    flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER, NULL);
     caller_start_asleep(&behind, &b, 4);
     caller_cancel(&behind);
     assert_int_equal(flowctl_time_until(b.limiter, 1), 600 * MS);
@@ -400,7 +401,7 @@ static void closing_sends_everybody_away(void **state) {
     flowctl_limiter_close(b.limiter);
     for (size_t i = 0; i < COUNT(callers); i++) assert_closed(&callers[i]);
     assert_int_equal(bucket_counters(&b).allowed, 0);
-    assert_int_equal(b.limiter->waiters.count, 0);
+    assert_int_equal(b.limiter->waiters, 0);
     assert_int_equal(flowctl_clock_sleepers(b.clock), 0);
     bucket_free(&b);
 }
@@ -463,167 +464,6 @@ static void destroying_races_with_giving_up(void **state) {
     }
 }
 
-/* ---- the monotonic clock ---- */
-
-static flowctl_limiter *monotonic_bucket(flowctl_rate rate, uint64_t burst) {
-    flowctl_token_bucket_options o = FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT;
-    flowctl_limiter *l;
-    o.rate = rate, o.burst = burst, o.start = FLOWCTL_START_EMPTY;
-    assert_int_equal(flowctl_token_bucket_create(&o, &l, NULL), FLOWCTL_OK);
-    return l;
-}
-
-static void await_waiters(flowctl_limiter *l, uint64_t waiters) {
-    flowctl_limiter_info info;
-    AWAIT(flowctl_limiter_read(l, &info) == FLOWCTL_OK && info.waiters == waiters);
-}
-
-static void on_the_monotonic_clock_nobody_returns_before_due(void **state) {
-    (void)state;
-    flowctl_limiter *l = monotonic_bucket(flowctl_per_second(2000), 1);
-    uint64_t last = 0;
-    for (int i = 0; i < 20; i++) {
-        flowctl_decision d = flowctl_acquire(l, 1, FLOWCTL_FOREVER);
-        assert_int_equal(d.verdict, FLOWCTL_ALLOW);
-        assert_true(flowctl_clock_now(NULL) >= d.now_ns);
-        assert_true(d.now_ns >= last + 500000);
-        last = d.now_ns;
-    }
-    flowctl_limiter_destroy(l);
-}
-
-static void on_the_monotonic_clock_close_cancel_and_destroy_work_too(void **state) {
-    (void)state;
-    for (int round = 0; round < 50; round++) {
-        struct caller callers[3];
-        flowctl_limiter *l = monotonic_bucket(flowctl_per_day(1), 10);
-        for (size_t i = 0; i < COUNT(callers); i++) caller_start(&callers[i], l, 1, FLOWCTL_FOREVER);
-        await_waiters(l, COUNT(callers));
-        caller_cancel(&callers[round % 3]);
-        await_waiters(l, COUNT(callers) - 1);
-        if (round % 2 == 0) flowctl_limiter_close(l);
-        flowctl_limiter_destroy(l);
-        for (size_t i = 0; i < COUNT(callers); i++)
-            if (i != (size_t)round % 3) assert_closed(&callers[i]);
-    }
-}
-
-static void a_deadline_on_the_monotonic_clock_is_denied_at_once(void **state) {
-    (void)state;
-    flowctl_limiter *l = monotonic_bucket(flowctl_per_day(1), 1);
-    flowctl_decision d = flowctl_acquire(l, 1, FLOWCTL_NS_PER_HOUR); /* or hangs */
-    assert_int_equal(d.verdict, FLOWCTL_DENY);
-    assert_true(d.retry_after_ns > FLOWCTL_NS_PER_HOUR && d.retry_after_ns <= FLOWCTL_NS_PER_DAY);
-    flowctl_limiter_destroy(l);
-}
-
-/* ---- a storm ---- */
-
-#define STORM_THREADS 4
-#define STORM_CALLS 300
-
-struct storm {
-    flowctl_limiter *limiter;
-    uint64_t random;
-    unsigned failed;
-    struct oracle_log log;
-};
-
-static void *storm(void *argument) {
-    struct storm *s = argument;
-    for (int i = 0; i < STORM_CALLS; i++) {
-        uint64_t n = 1 + test_below(&s->random, 4);
-        flowctl_decision d = flowctl_acquire(s->limiter, n, FLOWCTL_FOREVER);
-        if (d.verdict != FLOWCTL_ALLOW || d.granted != n) s->failed++;
-        oracle_record(&s->log, d.now_ns, d.granted);
-    }
-    return NULL;
-}
-
-static void *give_up_again_and_again(void *argument) {
-    flowctl_limiter *l = argument;
-    for (int i = 0; i < 100; i++) {
-        struct caller c;
-        caller_start(&c, l, 3, FLOWCTL_FOREVER);
-        pthread_cancel(c.thread); /* asleep, about to, or served already */
-        pthread_join(c.thread, NULL);
-    }
-    return NULL;
-}
-
-/* Threads that wait, threads that give up, all at once: everybody is served, within the limit. */
-static void a_storm_serves_everybody_within_the_limit(void **state) {
-    (void)state;
-    struct storm storms[STORM_THREADS];
-    struct oracle_log all = {0};
-    uint64_t random = test_seed("waiters_storm");
-    pthread_t threads[STORM_THREADS], quitter;
-    flowctl_limiter *l = monotonic_bucket(flowctl_per_second(10000), 8);
-    for (size_t i = 0; i < STORM_THREADS; i++) {
-        storms[i] = (struct storm){.limiter = l, .random = test_random(&random)};
-        assert_int_equal(pthread_create(&threads[i], NULL, storm, &storms[i]), 0);
-    }
-    assert_int_equal(pthread_create(&quitter, NULL, give_up_again_and_again, l), 0);
-    pthread_join(quitter, NULL);
-    for (size_t i = 0; i < STORM_THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(storms[i].failed, 0);
-        oracle_append(&all, &storms[i].log);
-        oracle_free(&storms[i].log);
-    }
-    assert_true(oracle_passes("storm", &all, &(struct oracle_limit){10000, SEC, 8}));
-    oracle_free(&all);
-    flowctl_limiter_destroy(l);
-}
-
-/* ---- the queue itself ---- */
-
-static void the_queue_links_from_both_ends(void **state) {
-    (void)state;
-    static const size_t orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}};
-    for (size_t i = 0; i < COUNT(orders); i++) {
-        struct fc_waiters queue;
-        struct fc_waiter w[3] = {{.end = 10}, {.end = 20}, {.end = 30}};
-        assert_true(fc_waiters_init(&queue));
-        for (size_t k = 0; k < 3; k++) {
-            fc_waiters_join(&queue, &w[k]);
-            assert_ptr_equal(queue.first, &w[0]);
-            assert_ptr_equal(queue.last, &w[k]);
-            assert_int_equal(queue.tail, w[k].end);
-        }
-        for (size_t k = 0; k < 3; k++) {
-            assert_int_equal(queue.count, 3 - k);
-            fc_waiters_leave(&queue, &w[orders[i][k]]);
-            uint64_t forwards = 0, backwards = 0;
-            for (struct fc_waiter *at = queue.first; at != NULL; at = at->next) forwards++;
-            for (struct fc_waiter *at = queue.last; at != NULL; at = at->previous) backwards++;
-            assert_true(forwards == queue.count && backwards == queue.count);
-        }
-        fc_waiters_cleanup(&queue);
-    }
-}
-
-static void a_wall_moves_to_the_one_before_when_its_waiter_leaves(void **state) {
-    (void)state;
-    struct fc_waiters queue;
-    struct fc_waiter w[3] = {{.end = 10}, {.end = 20}, {.end = 40}};
-    assert_true(fc_waiters_init(&queue));
-    fc_waiters_wall(&queue, 5); /* with nobody there it is in nobody's way */
-    assert_int_equal(queue.tail, 5);
-    fc_waiters_join(&queue, &w[0]);
-    fc_waiters_join(&queue, &w[1]);
-    fc_waiters_wall(&queue, 30);
-    assert_int_equal(queue.tail, 30);
-    fc_waiters_join(&queue, &w[2]);
-    assert_true(!w[0].wall && w[1].wall && !w[2].wall);
-    fc_waiters_leave(&queue, &w[1]);
-    assert_true(w[0].wall && !w[2].wall);
-    fc_waiters_leave(&queue, &w[0]);
-    assert_false(w[2].wall);
-    fc_waiters_leave(&queue, &w[2]);
-    fc_waiters_cleanup(&queue);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permits_that_are_there_need_no_wait),
@@ -651,12 +491,6 @@ int main(void) {
         cmocka_unit_test(destroying_waits_until_everybody_has_left),
         cmocka_unit_test(destroying_races_with_being_served),
         cmocka_unit_test(destroying_races_with_giving_up),
-        cmocka_unit_test(on_the_monotonic_clock_nobody_returns_before_due),
-        cmocka_unit_test(on_the_monotonic_clock_close_cancel_and_destroy_work_too),
-        cmocka_unit_test(a_deadline_on_the_monotonic_clock_is_denied_at_once),
-        cmocka_unit_test(a_storm_serves_everybody_within_the_limit),
-        cmocka_unit_test(the_queue_links_from_both_ends),
-        cmocka_unit_test(a_wall_moves_to_the_one_before_when_its_waiter_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
