@@ -29,12 +29,27 @@ static bool reads_as(const struct exact *x, const struct fc_fraction *f) {
     return 2 * apart <= f->den;
 }
 
-/* The first convergent that reads as the same double is what a person wrote: 0.1 is 1 per 10 s. One with a period of at most 10 years always does. */
+/* The first convergent of a fraction that reads as the same double, if there is one whose period is in range; times `scale` nanoseconds. */
+static bool first_that_reads(const struct exact *x, fc_u128 den, uint64_t scale_ns, struct fc_fraction *found) {
+    struct fc_convergents c = fc_convergents_of(x->mantissa, den);
+    while (fc_convergents_step(&c)) {
+        struct fc_fraction f = c.now;
+        if (!fc_fraction_mul(&f, 1, scale_ns) || f.den > FLOWCTL_PERIOD_MAX_NS) return false;
+        if (f.num != 0 && reads_as(x, &f)) return *found = f, true;
+    }
+    return false;
+}
+
+/*
+ * What a person wrote is a small fraction per second: 0.1 is 1 per 10 s. Where that would take too long a period, a fraction per nanosecond
+ * is fine enough; but for the very lowest rate, which reads as 1 per 10 years.
+ */
 static struct fc_fraction simplest_fraction(double permits_per_sec) {
     struct exact x = exact_of(permits_per_sec);
-    struct fc_convergents c = fc_convergents_of(x.mantissa, ((fc_u128)1 << x.shift) * FLOWCTL_NS_PER_SEC);
-    while (fc_convergents_step(&c) && !(c.now.num != 0 && reads_as(&x, &c.now))) {}
-    return c.now;
+    struct fc_fraction f = {1, FLOWCTL_PERIOD_MAX_NS};
+    const fc_u128 one = (fc_u128)1 << x.shift;
+    if (!first_that_reads(&x, one, FLOWCTL_NS_PER_SEC, &f)) first_that_reads(&x, one * FLOWCTL_NS_PER_SEC, 1, &f);
+    return f;
 }
 
 flowctl_status flowctl_rate_from_double(double permits_per_sec, flowctl_rate *rate, flowctl_error *err) {

@@ -163,7 +163,7 @@ static bool change_once(flowctl_limiter *l, const struct moment *m, const struct
 static bool used(const flowctl_limiter *l) {
     flowctl_counters sum;
     fc_counters_sum(&l->counters, &sum);
-    return sum.allowed != 0;
+    return sum.allowed != 0 || l->settled.charged != 0;
 }
 
 static flowctl_status change_locked(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {

@@ -1,11 +1,18 @@
 /* Settling: the actual cost of what was taken as an estimate. */
 #include "core/bucket.h"
 
+/* How much older than when a receipt was signed. */
+static fc_u128 grown(const struct fc_sight *s, const flowctl_receipt *r) {
+    fc_u128 signed_at = (fc_u128)r->age_hi << 64 | r->age_lo, age = fc_terms_age(&s->terms, s->now_ns, true);
+    return age > signed_at ? age - signed_at : 0;
+}
+
+/* Whether the bucket was emptied since: then nothing goes back by any rule. */
+static bool reset_since(const struct fc_sight *s, const flowctl_receipt *r) { return grown(s, r) >= FC_AGE_OVER; }
+
 /* What the rate has produced since a receipt was signed, in permits, rounded up; at most all of it. */
 static uint64_t faded(const struct fc_sight *s, const flowctl_receipt *r) {
-    fc_u128 signed_at = (fc_u128)r->age_hi << 64 | r->age_lo, age = fc_terms_age(&s->terms, s->now_ns, true);
-    fc_u128 grown = age > signed_at ? age - signed_at : 0;
-    fc_u128 permits = (grown + (((fc_u128)1 << FC_AGE_BITS) - 1)) >> FC_AGE_BITS;
+    fc_u128 permits = (grown(s, r) + (((fc_u128)1 << FC_AGE_BITS) - 1)) >> FC_AGE_BITS;
     return permits > r->permits ? r->permits : (uint64_t)permits;
 }
 
@@ -15,7 +22,7 @@ static flowctl_settlement give_back(flowctl_limiter *l, const flowctl_receipt *r
         struct fc_sight s;
         if (!fc_bucket_see_then_read_clock(l, given_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
         fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
-        uint64_t fresh = l->lenient ? unused : r->permits - faded(&s, r);
+        uint64_t fresh = l->lenient && !reset_since(&s, r) ? unused : r->permits - faded(&s, r);
         uint64_t back = unused < fresh ? unused : fresh;
         if (back == 0) return result;
         /* Bookings move with the word. If something else was charged behind them, there is no moving it. */

@@ -111,8 +111,9 @@ static bool grown(const struct snapshot *s, uint64_t elapsed_ns, int64_t *there)
     uint64_t burst = s->burst;
     struct fc_bucket_profile p;
     struct fc_bucket_slope slope;
-    if (fc_bucket_profile_make(&rate, &burst, 0, &p, &slope) != FC_BUCKET_FINE || s->unit == 0 || s->unit > FC_BURST_UNITS_MAX)
-        return false;
+    if (s->unit == 0 || s->unit > FC_BURST_UNITS_MAX) return false;
+    uint64_t owed = s->there < 0 ? (uint64_t)-s->there / s->unit + 1 : 0;
+    if (fc_bucket_profile_make(&rate, &burst, owed, &p, &slope) != FC_BUCKET_FINE) return false;
     if (s->there > (int64_t)FC_BURST_UNITS_MAX || s->there < -(int64_t)(4 * FC_DEBT_UNITS_MAX) ||
         (fc_u128)s->burst * s->unit > FC_BURST_UNITS_MAX)
         return false;

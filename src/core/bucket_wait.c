@@ -52,8 +52,7 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         if (!fc_bucket_see(l, now_ns, &s)) return *answer = fc_refused(FLOWCTL_CLOSED, now_ns), BOOKED_NOT;
         if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s, now_ns), BOOKED_NOT;
         bool waits = b->sleeper != NULL && max_wait_ns != 0;
-        *answer = fc_bucket_deny(&s, s.terms.paused ? FLOWCTL_FOREVER : s.now_ns, now_ns);
-        if (s.too_old || (s.terms.paused && !waits)) return BOOKED_NOT;
+        if (s.too_old || (s.terms.paused && !waits)) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
         if (s.far) {
             fc_bucket_move_anchor(l, s.now_ns);
             continue;
@@ -146,6 +145,7 @@ struct seat {
     enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE, SEAT_NEVER } outcome;
     fc_u128 age; /* at the due time; 0 if that can't be told */
     struct fc_sleeper sleeper;
+    struct fc_waiter waiter;
     struct fc_booking booking;
 };
 
@@ -184,7 +184,7 @@ static void stand_up(void *argument) {
         fc_count_never(&l->counters);
     }
     leave(l, s, s->outcome == SEAT_SERVED ? s->left_ns : fc_limiter_now(l));
-    if (--l->waiters == 0) pthread_cond_broadcast(&l->no_waiters);
+    fc_limiter_stop_waiting(l, &s->waiter);
     pthread_mutex_unlock(&l->lock);
     fc_sleeper_cleanup(&s->sleeper);
 }
@@ -193,11 +193,12 @@ static void stand_up(void *argument) {
 static void wait_until_due(struct seat *s) {
     flowctl_limiter *l = s->limiter;
     for (;;) {
+        /* The clock first: a due time that is moved meanwhile must not be taken for reached. */
+        s->left_ns = fc_limiter_now(l);
         pthread_mutex_lock(&l->lock);
         uint64_t due_ns = s->booking.place.due_ns;
         bool closed = l->closed, never = s->booking.never;
         pthread_mutex_unlock(&l->lock);
-        s->left_ns = fc_limiter_now(l);
         if (s->left_ns >= due_ns) s->outcome = SEAT_SERVED;
         else if (closed) s->outcome = SEAT_CLOSED;
         else if (never) s->outcome = SEAT_NEVER;
@@ -216,7 +217,7 @@ static bool sit_down(struct seat *s, uint64_t max_wait_ns, flowctl_decision *ans
     if (!fc_sleeper_init(&s->sleeper)) return *answer = fc_refused(FLOWCTL_SYSTEM, s->booking.not_before_ns), false;
     pthread_mutex_lock(&l->lock);
     enum booked booked = book(l, &s->booking, max_wait_ns, answer);
-    if (booked == BOOKED_AHEAD) l->waiters++;
+    if (booked == BOOKED_AHEAD) fc_limiter_wait(l, &s->waiter, &s->sleeper);
     if (booked == BOOKED_NOW) s->age = age_when_due(l, answer->now_ns);
     pthread_mutex_unlock(&l->lock);
     s->deadline_ns = later(s->booking.not_before_ns, max_wait_ns);
@@ -236,8 +237,9 @@ static flowctl_decision outcome(const struct seat *s) {
         d.now_ns = s->booking.place.due_ns;
     } else if (s->outcome == SEAT_NEVER) {
         d.verdict = FLOWCTL_NEVER;
-    } else if (s->outcome == SEAT_TOO_LATE && s->booking.place.due_ns != FLOWCTL_FOREVER) {
-        d.retry_after_ns = s->booking.place.due_ns - s->left_ns;
+    } else if (s->outcome == SEAT_TOO_LATE) {
+        if (s->booking.place.due_ns == FLOWCTL_FOREVER) d.flags = FLOWCTL_FLAG_PAUSED;
+        else d.retry_after_ns = s->booking.place.due_ns - s->left_ns;
     }
     return d;
 }

@@ -46,13 +46,26 @@ fail:
     return fc_fail(err, FLOWCTL_SYSTEM, FC_NO_TEXT, "limiter \"%.60s\": the system gives no lock", id);
 }
 
+void fc_limiter_wait(flowctl_limiter *l, struct fc_waiter *waiter, struct fc_sleeper *sleeper) {
+    *waiter = (struct fc_waiter){l->waiters, NULL, sleeper};
+    if (l->waiters != NULL) l->waiters->previous = waiter;
+    l->waiters = waiter;
+    l->waiter_count++;
+}
+
+void fc_limiter_stop_waiting(flowctl_limiter *l, struct fc_waiter *waiter) {
+    if (waiter->next != NULL) waiter->next->previous = waiter->previous;
+    if (waiter->previous != NULL) waiter->previous->next = waiter->next;
+    else l->waiters = waiter->next;
+    if (--l->waiter_count == 0) pthread_cond_broadcast(&l->no_waiters);
+}
+
 void flowctl_limiter_close(flowctl_limiter *limiter) {
     if (limiter == NULL) return;
     pthread_mutex_lock(&limiter->lock);
     limiter->closed = true;
     fc_cell_shut(&limiter->cell);
-    for (struct fc_booking *b = limiter->bookings.first; b != NULL; b = b->next)
-        if (b->sleeper != NULL) fc_sleeper_wake(b->sleeper);
+    for (struct fc_waiter *w = limiter->waiters; w != NULL; w = w->next) fc_sleeper_wake(w->sleeper);
     pthread_mutex_unlock(&limiter->lock);
 }
 
@@ -62,7 +75,7 @@ void flowctl_limiter_destroy(flowctl_limiter *limiter) {
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_mutex_lock(&limiter->lock);
-    while (limiter->waiters != 0) pthread_cond_wait(&limiter->no_waiters, &limiter->lock);
+    while (limiter->waiter_count != 0) pthread_cond_wait(&limiter->no_waiters, &limiter->lock);
     pthread_mutex_unlock(&limiter->lock);
     pthread_setcancelstate(state, NULL);
     fc_bookings_cleanup(&limiter->bookings, &limiter->allocator);
@@ -102,7 +115,7 @@ flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_list
 static void tell_near_limit(flowctl_limiter *l, const flowctl_listener *listener, const flowctl_decision *d) {
     uint64_t near = listener->near_limit_permits, before = d->remaining + d->granted;
     uint64_t burst = atomic_load_explicit(&l->cell.burst, memory_order_relaxed) / atomic_load_explicit(&l->cell.unit, memory_order_relaxed);
-    if (before > near && (before / 2 >= near || before >= burst)) atomic_store(&l->near_limit, false);
+    if ((before > near && before / 2 >= near) || before >= burst) atomic_store(&l->near_limit, false);
     if (d->remaining <= near && !atomic_exchange(&l->near_limit, true))
         listener->on_near_limit(listener->context, l, d->remaining);
 }
@@ -177,6 +190,7 @@ static uint64_t conclude_up_to(flowctl_limiter *l, uint64_t max_permits, uint64_
     if (d.status != FLOWCTL_OK) return got;
     d.verdict = got != 0 ? FLOWCTL_ALLOW : FLOWCTL_DENY;
     d.granted = got;
+    if (got != 0) d.retry_after_ns = 0;
     tell(l, got != 0 ? got : max_permits, &d);
     if (got == max_permits || !atomic_load(&l->dry_run)) return got;
     fc_add(&fc_stripe_of(&l->counters)->dry_run_allowed, 1);
@@ -417,7 +431,7 @@ flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter
     *info = seen;
     info->rate_per_sec = (double)info->rate.permits * 1e9 / (double)info->rate.period_ns;
     pthread_mutex_lock(&limiter->lock);
-    info->waiters = limiter->waiters;
+    info->waiters = limiter->waiter_count;
     info->dry_run = atomic_load(&limiter->dry_run);
     info->actual_per_sec = actual_rate(limiter, now_ns);
     pthread_mutex_unlock(&limiter->lock);

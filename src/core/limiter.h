@@ -70,6 +70,12 @@ struct fc_debt {
     uint64_t units, end; /* how much at the most, until V has reached `end` */
 };
 
+/* A thread inside acquire that waits. On its own stack. */
+struct fc_waiter {
+    struct fc_waiter *next, *previous;
+    struct fc_sleeper *sleeper;
+};
+
 struct flowctl_limiter {
     struct fc_cell cell; /* the only line that a decision needs, besides the thread's own stripe */
     struct fc_terms_slot terms[2];
@@ -90,7 +96,8 @@ struct flowctl_limiter {
     flowctl_settlement settled; /* all settlements, summed */
     uint64_t cancelled_permits;
     struct fc_bookings bookings;
-    uint64_t waiters;       /* threads inside acquire that took a seat */
+    struct fc_waiter *waiters;
+    uint64_t waiter_count;
     pthread_cond_t no_waiters;
     struct fc_mark marks[2]; /* older, newer */
     struct fc_counters counters;
@@ -117,6 +124,10 @@ struct fc_limiter_setup {
     const flowctl_allocator *allocator;
     const struct fc_limiter_ops *ops;
 };
+
+/* A thread begins and ends to wait. Under the lock; destroy waits for the end. */
+void fc_limiter_wait(flowctl_limiter *limiter, struct fc_waiter *waiter, struct fc_sleeper *sleeper);
+void fc_limiter_stop_waiting(flowctl_limiter *limiter, struct fc_waiter *waiter);
 
 /* Allocates and fills in what all kinds share; cell, terms, rate and burst are the kind's. */
 flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_limiter **limiter, flowctl_error *err);
