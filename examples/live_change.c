@@ -38,7 +38,7 @@ static flowctl_status change(flowctl_limiter *limiter, int signal, flowctl_error
     flowctl_limiter_info info;
     flowctl_status status = flowctl_limiter_read(limiter, &info);
     if (status != FLOWCTL_OK) return status;
-    if (signal == SIGHUP) return info.paused ? flowctl_resume(limiter) : flowctl_pause(limiter);
+    if (signal == SIGHUP) return info.paused ? flowctl_limiter_resume(limiter) : flowctl_limiter_pause(limiter);
     /* A fraction: halved and doubled again it is what it was. */
     flowctl_rate rate = info.rate;
     if (signal == SIGUSR1) rate.period_ns *= 2;

@@ -33,7 +33,7 @@ static uint64_t stream_answer(const struct answer *a) {
 static flowctl_status answer(flowctl_limiter *limiter, const struct answer *a) {
     flowctl_receipt receipt;
     flowctl_limiter_info info;
-    flowctl_decision d = flowctl_take(limiter, ESTIMATE, flowctl_seconds(2), &receipt);
+    flowctl_decision d = flowctl_acquire_estimate(limiter, ESTIMATE, flowctl_seconds(2), &receipt);
     if (d.status != FLOWCTL_OK) return d.status;
     if (d.verdict != FLOWCTL_ALLOW) return printf("busy, try again in %" PRIu64 " ns\n", d.retry_after_ns), FLOWCTL_OK;
     uint64_t used = stream_answer(a);

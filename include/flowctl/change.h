@@ -25,27 +25,31 @@ FLOWCTL_BEGIN
 
 /** @return OK; INVALID_ARGUMENT, OUT_OF_RANGE as at create, and then nothing has changed (rate 0 is refused: pause instead); CLOSED. */
 FLOWCTL_API flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_rate_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t now_ns,
+                                               flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_burst_at(flowctl_limiter *limiter, uint64_t burst, uint64_t now_ns,
+                                                flowctl_error *err);
 /** Both in one change. */
 FLOWCTL_API flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
                                              flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
-                                                flowctl_error *err, uint64_t now_ns);
+                                                uint64_t now_ns, flowctl_error *err);
 
 /**
  * Stops the limiter's time: nothing is refilled and nothing granted. Decisions are DENY, flagged FLOWCTL_FLAG_PAUSED, with retry_after_ns
  * FLOWCTL_FOREVER; acquire waits, as long as it may. What is in the bucket stays. Idempotent. @return OK, INVALID_ARGUMENT, CLOSED.
  */
-FLOWCTL_API flowctl_status flowctl_pause(flowctl_limiter *limiter);
-FLOWCTL_API flowctl_status flowctl_pause_at(flowctl_limiter *limiter, uint64_t now_ns);
+FLOWCTL_API flowctl_status flowctl_limiter_pause(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_limiter_pause_at(flowctl_limiter *limiter, uint64_t now_ns);
 
 /** Goes on with what was there at the pause: the time between is not credited. Idempotent. */
-FLOWCTL_API flowctl_status flowctl_resume(flowctl_limiter *limiter);
-FLOWCTL_API flowctl_status flowctl_resume_at(flowctl_limiter *limiter, uint64_t now_ns);
+FLOWCTL_API flowctl_status flowctl_limiter_resume(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_limiter_resume_at(flowctl_limiter *limiter, uint64_t now_ns);
 
 /** Empties the bucket: no free burst. Bookings and debt stay. Permits on a receipt can't go back any more. */
-FLOWCTL_API flowctl_status flowctl_reset(flowctl_limiter *limiter);
-FLOWCTL_API flowctl_status flowctl_reset_at(flowctl_limiter *limiter, uint64_t now_ns);
+FLOWCTL_API flowctl_status flowctl_limiter_reset(flowctl_limiter *limiter);
+FLOWCTL_API flowctl_status flowctl_limiter_reset_at(flowctl_limiter *limiter, uint64_t now_ns);
 
 FLOWCTL_END
 #endif

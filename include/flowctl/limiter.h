@@ -8,7 +8,7 @@
  *     flowctl_try_acquire_up_to  as many as there are
  *     flowctl_decide             no, with when and why
  *     flowctl_acquire            waits, at most so long
- *     flowctl_take               waits, with a receipt: the actual cost is settled later (settle.h)
+ *     flowctl_acquire_estimate               waits, with a receipt: the actual cost is settled later (settle.h)
  *     flowctl_reserve            books them: come back then (reservation.h)
  *     flowctl_peek               nothing is taken, ever
  *
@@ -18,7 +18,7 @@
  * WHAT HOLDS (G1): over any interval of length W, the permits granted by decisions dated in it are at most burst + rate x W, exactly,
  * under any number of threads and any order of times. A decision is dated `now_ns` of flowctl_decision (a reservation at its due time).
  *
- * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire (and flowctl_take) blocks.
+ * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire (and flowctl_acquire_estimate) blocks.
  * The try forms take no lock, allocate nothing and make no system call beyond the clock.
  *
  * FORK. In the child a limiter is a private copy with the state of the moment; do not use it if another thread was inside a verb.

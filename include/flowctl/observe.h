@@ -15,18 +15,19 @@ FLOWCTL_BEGIN
  * time_until say the same. A thread that waits already goes on waiting; a closed limiter and a wrong call stay what they are.
  * @return OK, INVALID_ARGUMENT.
  */
-FLOWCTL_API flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on);
+FLOWCTL_API flowctl_status flowctl_limiter_set_dry_run(flowctl_limiter *limiter, bool on);
 
 /**
  * Callbacks, each may be NULL. They are called by the thread that asked, after its decision, with no lock held; they may call any verb of this
  * or another limiter, and are called for those too (it is theirs to stop: a grant asked for in on_denied may be denied), but must not close or
  * destroy this one. They delay that thread and nobody else. Only decisions are told: not cancel, settle, peek, or a change.
  *
- *     static const flowctl_listener watch = {sizeof watch, NULL, NULL, log_denied, warn, 100};
+ *     static flowctl_listener watch = FLOWCTL_LISTENER_INIT;
+ *     watch.on_denied = log_denied;
  *     flowctl_limiter_set_listener(l, &watch);
  */
 typedef struct flowctl_listener {
-    size_t size;  /**< sizeof this struct. */
+    size_t size;  /**< sizeof this struct, as set by the initialiser. */
     void *context;
     /** Granted, at once or after waiting. */
     void (*on_allowed)(void *context, flowctl_limiter *limiter, uint64_t permits, const flowctl_decision *decision);
@@ -37,11 +38,14 @@ typedef struct flowctl_listener {
     uint64_t near_limit_permits;
 } flowctl_listener;
 
+#define FLOWCTL_LISTENER_INIT                                                                                \
+    { sizeof(flowctl_listener), 0, 0, 0, 0, 0 }
+
 /**
  * Sets the listener, in use; NULL: none. It is not copied: it must live, unchanged, until no thread can be inside a call that began before
  * it was replaced. @return OK; INVALID_ARGUMENT; BAD_SIZE.
  */
-FLOWCTL_API flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener);
+FLOWCTL_API flowctl_status flowctl_limiter_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener);
 
 FLOWCTL_END
 #endif

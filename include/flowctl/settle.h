@@ -2,7 +2,7 @@
  * @file settle.h  Work whose cost is known only at the end: take an estimate, settle the actual cost.
  *
  *     flowctl_receipt receipt;
- *     if (flowctl_take(l, 800, flowctl_seconds(2), &receipt).verdict == FLOWCTL_ALLOW) {
+ *     if (flowctl_acquire_estimate(l, 800, flowctl_seconds(2), &receipt).verdict == FLOWCTL_ALLOW) {
  *         uint64_t used = stream_answer();
  *         flowctl_settle(&receipt, used);
  *     }
@@ -45,9 +45,9 @@ typedef struct flowctl_settlement {
  * As flowctl_acquire, with a receipt: blocks as long as that may, with max_wait_ns 0 not at all. Not granted: the receipt is zeroed.
  * `receipt` NULL is INVALID_ARGUMENT.
  */
-FLOWCTL_API flowctl_decision flowctl_take(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
+FLOWCTL_API flowctl_decision flowctl_acquire_estimate(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
                                           flowctl_receipt *receipt);
-FLOWCTL_API flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
+FLOWCTL_API flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
                                              flowctl_receipt *receipt, uint64_t now_ns);
 
 /**

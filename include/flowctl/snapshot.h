@@ -22,7 +22,7 @@ FLOWCTL_BEGIN
 FLOWCTL_API flowctl_status flowctl_limiter_snapshot(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
                                                     flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
-                                                       flowctl_error *err, uint64_t now_ns);
+                                                       uint64_t now_ns, flowctl_error *err);
 
 /**
  * Gives a limiter that has not granted anything yet (call it right after create) the state of a snapshot: what it had, plus what its rate produced in `elapsed_ns`, at most
@@ -33,7 +33,7 @@ FLOWCTL_API flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter,
 FLOWCTL_API flowctl_status flowctl_limiter_restore(flowctl_limiter *limiter, const void *blob, size_t length,
                                                    uint64_t elapsed_ns, flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_limiter_restore_at(flowctl_limiter *limiter, const void *blob, size_t length,
-                                                      uint64_t elapsed_ns, flowctl_error *err, uint64_t now_ns);
+                                                      uint64_t elapsed_ns, uint64_t now_ns, flowctl_error *err);
 
 FLOWCTL_END
 #endif

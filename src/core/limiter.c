@@ -91,7 +91,7 @@ static void refresh_plain(flowctl_limiter *l) {
     atomic_store(&l->cell.plain, !atomic_load(&l->dry_run) && atomic_load(&l->listener) == NULL);
 }
 
-flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on) {
+flowctl_status flowctl_limiter_set_dry_run(flowctl_limiter *limiter, bool on) {
     if (limiter == NULL) return FLOWCTL_INVALID_ARGUMENT;
     pthread_mutex_lock(&limiter->lock);
     atomic_store(&limiter->dry_run, on);
@@ -100,7 +100,7 @@ flowctl_status flowctl_set_dry_run(flowctl_limiter *limiter, bool on) {
     return FLOWCTL_OK;
 }
 
-flowctl_status flowctl_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener) {
+flowctl_status flowctl_limiter_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener) {
     if (limiter == NULL) return FLOWCTL_INVALID_ARGUMENT;
     if (listener != NULL && listener->size != sizeof *listener) return FLOWCTL_BAD_SIZE;
     pthread_mutex_lock(&limiter->lock);
@@ -293,7 +293,7 @@ uint64_t flowctl_reservation_due_ns(const flowctl_reservation *reservation) {
 /* flowctl_receipt.age_hi of what a dry run let through: there is nothing to settle. No age is that high. */
 #define NOT_CHARGED UINT64_MAX
 
-flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt,
+flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt,
                                  uint64_t now_ns) {
     if (receipt != NULL) *receipt = (flowctl_receipt){.limiter = NULL};
     if (receipt == NULL || limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
@@ -307,8 +307,8 @@ flowctl_decision flowctl_take_at(flowctl_limiter *limiter, uint64_t estimate, ui
     return d;
 }
 
-flowctl_decision flowctl_take(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt) {
-    return flowctl_take_at(limiter, estimate, max_wait_ns, receipt, now_of(limiter));
+flowctl_decision flowctl_acquire_estimate(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt) {
+    return flowctl_acquire_estimate_at(limiter, estimate, max_wait_ns, receipt, now_of(limiter));
 }
 
 static flowctl_settlement settle(flowctl_receipt *receipt, uint64_t actual, const uint64_t *now_ns) {
@@ -332,32 +332,48 @@ static flowctl_status change(flowctl_limiter *limiter, struct fc_change what, co
     return limiter->ops->change(limiter, &what, now_ns, err);
 }
 
-flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err) {
-    return change(limiter, (struct fc_change){FC_CHANGE_LIMIT, .with_rate = true, .rate = rate}, NULL, err);
+static struct fc_change only_rate(flowctl_rate rate) {
+    return (struct fc_change){FC_CHANGE_LIMIT, .with_rate = true, .rate = rate};
 }
 
-flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err) {
-    return change(limiter, (struct fc_change){FC_CHANGE_LIMIT, .with_burst = true, .burst = burst}, NULL, err);
+static struct fc_change only_burst(uint64_t burst) {
+    return (struct fc_change){FC_CHANGE_LIMIT, .with_burst = true, .burst = burst};
 }
 
 static struct fc_change both(flowctl_rate rate, uint64_t burst) {
     return (struct fc_change){FC_CHANGE_LIMIT, .with_rate = true, .with_burst = true, .rate = rate, .burst = burst};
 }
 
+flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_rate rate, flowctl_error *err) {
+    return change(limiter, only_rate(rate), NULL, err);
+}
+
+flowctl_status flowctl_set_rate_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t now_ns, flowctl_error *err) {
+    return change(limiter, only_rate(rate), &now_ns, err);
+}
+
+flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err) {
+    return change(limiter, only_burst(burst), NULL, err);
+}
+
+flowctl_status flowctl_set_burst_at(flowctl_limiter *limiter, uint64_t burst, uint64_t now_ns, flowctl_error *err) {
+    return change(limiter, only_burst(burst), &now_ns, err);
+}
+
 flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, flowctl_error *err) {
     return change(limiter, both(rate, burst), NULL, err);
 }
 
-flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, flowctl_error *err,
-                                    uint64_t now_ns) {
+flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, uint64_t now_ns,
+                                    flowctl_error *err) {
     return change(limiter, both(rate, burst), &now_ns, err);
 }
 
 #define FC_PLAIN_CHANGE(verb, what)                                                                                    \
-    flowctl_status flowctl_##verb(flowctl_limiter *limiter) {                                                          \
+    flowctl_status flowctl_limiter_##verb(flowctl_limiter *limiter) {                                                          \
         return change(limiter, (struct fc_change){.kind = what}, NULL, NULL);                                          \
     }                                                                                                                  \
-    flowctl_status flowctl_##verb##_at(flowctl_limiter *limiter, uint64_t now_ns) {                                    \
+    flowctl_status flowctl_limiter_##verb##_at(flowctl_limiter *limiter, uint64_t now_ns) {                                    \
         return change(limiter, (struct fc_change){.kind = what}, &now_ns, NULL);                                       \
     }
 FC_PLAIN_CHANGE(pause, FC_CHANGE_PAUSE)
@@ -367,7 +383,7 @@ FC_PLAIN_CHANGE(reset, FC_CHANGE_RESET)
 /* ---- snapshots ---- */
 
 flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
-                                           flowctl_error *err, uint64_t now_ns) {
+                                           uint64_t now_ns, flowctl_error *err) {
     if (limiter == NULL || length == NULL || (buffer == NULL && room != 0))
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "snapshot: %s is NULL",
                        limiter == NULL  ? "the limiter"
@@ -378,11 +394,11 @@ flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter, void *buffe
 
 flowctl_status flowctl_limiter_snapshot(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
                                         flowctl_error *err) {
-    return flowctl_limiter_snapshot_at(limiter, buffer, room, length, err, now_of(limiter));
+    return flowctl_limiter_snapshot_at(limiter, buffer, room, length, now_of(limiter), err);
 }
 
 flowctl_status flowctl_limiter_restore_at(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
-                                          flowctl_error *err, uint64_t now_ns) {
+                                          uint64_t now_ns, flowctl_error *err) {
     if (limiter == NULL || blob == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "restore: %s is NULL", limiter == NULL ? "the limiter" : "the blob");
     return limiter->ops->restore(limiter, blob, length, elapsed_ns, err, now_ns);
@@ -390,7 +406,7 @@ flowctl_status flowctl_limiter_restore_at(flowctl_limiter *limiter, const void *
 
 flowctl_status flowctl_limiter_restore(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
                                        flowctl_error *err) {
-    return flowctl_limiter_restore_at(limiter, blob, length, elapsed_ns, err, now_of(limiter));
+    return flowctl_limiter_restore_at(limiter, blob, length, elapsed_ns, now_of(limiter), err);
 }
 
 /* ---- reading ---- */

@@ -140,17 +140,17 @@ static void change(struct run *r) {
     switch (how % 8) {
     case 0:
         r->paused = true;
-        EXPECT(flowctl_pause(r->limiter) == FLOWCTL_OK);
+        EXPECT(flowctl_limiter_pause(r->limiter) == FLOWCTL_OK);
         record_change(r, false);
         break;
     case 1:
     case 2:
         r->paused = false;
-        EXPECT(flowctl_resume(r->limiter) == FLOWCTL_OK);
+        EXPECT(flowctl_limiter_resume(r->limiter) == FLOWCTL_OK);
         record_change(r, false);
         break;
     case 3:
-        EXPECT(flowctl_reset(r->limiter) == FLOWCTL_OK);
+        EXPECT(flowctl_limiter_reset(r->limiter) == FLOWCTL_OK);
         EXPECT(info_of(r).tokens == 0);
         record_change(r, !owes);
         break;
@@ -200,7 +200,7 @@ static void take(struct run *r) {
     uint64_t permits = choose_permits(r);
     if (r->estimate_count == HELD_MAX) return;
     struct estimate *e = &r->estimates[r->estimate_count];
-    flowctl_decision d = flowctl_take(r->limiter, permits, 0, &e->receipt);
+    flowctl_decision d = flowctl_acquire_estimate(r->limiter, permits, 0, &e->receipt);
     EXPECT((d.verdict == FLOWCTL_ALLOW) == (e->receipt.limiter != NULL));
     if (d.verdict != FLOWCTL_ALLOW) return;
     uint8_t how = byte(&r->in);

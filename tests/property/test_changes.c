@@ -102,11 +102,11 @@ static bool owes(struct run *r) {
 static void change(struct run *r) {
     bool empties = !owes(r);
     switch (test_below(&r->random, 8)) {
-    case 0: r->paused = true; assert_int_equal(flowctl_pause_at(r->l, r->now_ns), FLOWCTL_OK); break;
+    case 0: r->paused = true; assert_int_equal(flowctl_limiter_pause_at(r->l, r->now_ns), FLOWCTL_OK); break;
     case 1:
-    case 2: r->paused = false; assert_int_equal(flowctl_resume_at(r->l, r->now_ns), FLOWCTL_OK); break;
+    case 2: r->paused = false; assert_int_equal(flowctl_limiter_resume_at(r->l, r->now_ns), FLOWCTL_OK); break;
     case 3:
-        assert_int_equal(flowctl_reset_at(r->l, r->now_ns), FLOWCTL_OK);
+        assert_int_equal(flowctl_limiter_reset_at(r->l, r->now_ns), FLOWCTL_OK);
         record_change(r, empties);
         return;
     default:
@@ -114,7 +114,7 @@ static void change(struct run *r) {
         else r->rate = r->rate / 2 + test_below(&r->random, r->rate) + 1;
         if (r->rate > UINT64_C(10000000000)) r->rate = UINT64_C(10000000000);
         if (test_below(&r->random, 2) == 0) r->burst = largest_held(r) + test_magnitude(&r->random, 1000000) - 1;
-        assert_int_equal(flowctl_set_limit_at(r->l, flowctl_per(r->rate, PERIOD_NS), r->burst, NULL, r->now_ns), FLOWCTL_OK);
+        assert_int_equal(flowctl_set_limit_at(r->l, flowctl_per(r->rate, PERIOD_NS), r->burst, r->now_ns, NULL), FLOWCTL_OK);
     }
     record_change(r, false);
 }
@@ -153,7 +153,7 @@ static void take_or_settle(struct run *r) {
     }
     if (r->estimate_count == HELD) return;
     struct estimate *e = &r->estimates[r->estimate_count];
-    flowctl_decision d = flowctl_take_at(r->l, some_permits(r), 0, &e->receipt, r->now_ns);
+    flowctl_decision d = flowctl_acquire_estimate_at(r->l, some_permits(r), 0, &e->receipt, r->now_ns);
     if (d.verdict != FLOWCTL_ALLOW) return;
     e->actual = test_below(&r->random, 3) == 0 ? d.granted + test_magnitude(&r->random, r->burst) : test_below(&r->random, d.granted + 1);
     uint64_t used = e->actual < d.granted ? e->actual : d.granted;

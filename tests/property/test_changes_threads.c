@@ -42,10 +42,10 @@ static void *change_settings(void *argument) {
         struct settings next = {test_magnitude(&w->random, 20000000), MOST_PERMITS + test_below(&w->random, 200)};
         bool paused = test_below(&w->random, 20) == 0 && w->count + 2 < 2 * CHANGES; /* not for the rest of the run */
         uint64_t before_ns = flowctl_clock_now(NULL);
-        if (paused) flowctl_pause(w->l), next = (struct settings){0, now.burst};
+        if (paused) flowctl_limiter_pause(w->l), next = (struct settings){0, now.burst};
         else {
             flowctl_set_limit(w->l, flowctl_per_second(next.rate), next.burst, NULL);
-            flowctl_resume(w->l);
+            flowctl_limiter_resume(w->l);
         }
         uint64_t after_ns = flowctl_clock_now(NULL);
         w->changes[w->count++] = (struct oracle_change){before_ns, larger(now.rate, next.rate), larger(now.burst, next.burst), false};

@@ -57,7 +57,7 @@ static void take(struct run *r) {
         return;
     }
     struct estimate *e = &r->held[r->count];
-    if (flowctl_take_at(r->l, permits, 0, &e->receipt, r->now_ns).verdict != FLOWCTL_ALLOW) return;
+    if (flowctl_acquire_estimate_at(r->l, permits, 0, &e->receipt, r->now_ns).verdict != FLOWCTL_ALLOW) return;
     e->granted_ns = r->now_ns;
     e->settle_ns = r->now_ns + test_below(&r->random, 2 * r->burst + 1);
     e->actual = test_below(&r->random, permits + 1);
@@ -139,7 +139,7 @@ static void a_grant_between_word_and_clock_is_not_overlooked(void **state) {
     struct busy_clock clock = {{&ops}, 1000, NULL};
     flowctl_receipt receipt;
     flowctl_limiter *l = test_bucket(flowctl_per(1, 1), 100, &clock.base);
-    assert_int_equal(flowctl_take(l, 60, 0, &receipt).verdict, FLOWCTL_ALLOW);
+    assert_int_equal(flowctl_acquire_estimate(l, 60, 0, &receipt).verdict, FLOWCTL_ALLOW);
     clock.now_ns += 20;
     clock.l = l;
     flowctl_settlement s = flowctl_settle(&receipt, 0);

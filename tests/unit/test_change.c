@@ -27,7 +27,7 @@ static void each_verb_changes_what_it_names(void **state) {
     assert_ok(flowctl_set_limit(b.limiter, flowctl_per(7, 13), 40, NULL));
     assert_true(bucket_info(&b).rate.permits == 7 && bucket_info(&b).rate.period_ns == 13);
     assert_int_equal(bucket_info(&b).burst, 40);
-    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(1), 50, NULL, NOW));
+    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(1), 50, NOW, NULL));
     assert_int_equal(bucket_info(&b).burst, 50);
     assert_int_equal(bucket_info(&b).units_per_permit, SEC);
     assert_int_equal(tokens(&b), 5);
@@ -83,7 +83,7 @@ static void fractions_are_carried_to_the_new_grid(void **state) {
 static void the_rate_changes_from_that_moment_on(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 100, 0);
-    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(1), 100, NULL, NOW + 2 * SEC));
+    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(1), 100, NOW + 2 * SEC, NULL));
     assert_int_equal(flowctl_peek_at(b.limiter, 1, NOW + 2 * SEC).remaining, 20);
     assert_int_equal(flowctl_peek_at(b.limiter, 1, NOW + 7 * SEC).remaining, 25);
     assert_int_equal(flowctl_peek_at(b.limiter, 1, NOW).remaining, 20); /* a time before counts as that moment */
@@ -96,9 +96,9 @@ static void the_rate_changes_from_that_moment_on(void **state) {
 static void changes_out_of_order_create_nothing(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 100, 0);
-    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(20), 100, NULL, NOW + 2 * SEC));
-    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(10), 100, NULL, NOW));
-    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(10), 100, NULL, 0));
+    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(20), 100, NOW + 2 * SEC, NULL));
+    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(10), 100, NOW, NULL));
+    assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(10), 100, 0, NULL));
     assert_int_equal(flowctl_peek_at(b.limiter, 1, NOW + 3 * SEC).remaining, 30);
     bucket_free(&b);
 }
@@ -126,7 +126,7 @@ static void a_change_far_from_the_last_one_is_like_any_other(void **state) {
     struct bucket b = bucket_new(flowctl_per_second(10), 20, 0);
     for (uint64_t i = 1; i < 20; i++) {
         uint64_t now = NOW + i * 25 * year;
-        assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(9 + i), 20, NULL, now));
+        assert_ok(flowctl_set_limit_at(b.limiter, flowctl_per_second(9 + i), 20, now, NULL));
         assert_int_equal(flowctl_try_acquire_up_to_at(b.limiter, 100, now), 20);
         assert_int_equal(flowctl_time_until_at(b.limiter, 1, now), (SEC + 8 + i) / (9 + i));
     }
@@ -168,7 +168,7 @@ static void what_is_no_limit_is_refused_and_changes_nothing(void **state) {
         assert_contains(err.message, rows[i].part);
         assert_contains(err.message, "\"unit\"");
         assert_unchanged(&b, &before, word);
-        assert_int_equal(flowctl_set_limit_at(b.limiter, rows[i].rate, rows[i].burst, NULL, NOW + SEC), rows[i].status);
+        assert_int_equal(flowctl_set_limit_at(b.limiter, rows[i].rate, rows[i].burst, NOW + SEC, NULL), rows[i].status);
         bool rate = rows[i].burst == 5;
         err = fixture_error();
         assert_int_equal(rate ? flowctl_set_rate(b.limiter, rows[i].rate, &err)
@@ -188,13 +188,13 @@ static void null_is_an_invalid_argument_for_every_change(void **state) {
     assert_int_equal(flowctl_set_rate(NULL, flowctl_per_second(1), NULL), FLOWCTL_INVALID_ARGUMENT);
     assert_int_equal(flowctl_set_burst(NULL, 1, NULL), FLOWCTL_INVALID_ARGUMENT);
     assert_int_equal(flowctl_set_limit(NULL, flowctl_per_second(1), 1, NULL), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_set_limit_at(NULL, flowctl_per_second(1), 1, NULL, 0), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_pause(NULL), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_pause_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_resume(NULL), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_resume_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_reset(NULL), FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_reset_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_set_limit_at(NULL, flowctl_per_second(1), 1, 0, NULL), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_pause(NULL), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_pause_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_resume(NULL), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_resume_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_reset(NULL), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_reset_at(NULL, 0), FLOWCTL_INVALID_ARGUMENT);
 }
 
 static void a_closed_limiter_is_not_changed_nor_opened(void **state) {
@@ -206,9 +206,9 @@ static void a_closed_limiter_is_not_changed_nor_opened(void **state) {
     fixture_assert_failed(&err, FLOWCTL_CLOSED);
     assert_int_equal(flowctl_set_burst(b.limiter, 1, NULL), FLOWCTL_CLOSED);
     assert_int_equal(flowctl_set_limit(b.limiter, flowctl_per_second(1), 1, NULL), FLOWCTL_CLOSED);
-    assert_int_equal(flowctl_pause(b.limiter), FLOWCTL_CLOSED);
-    assert_int_equal(flowctl_resume(b.limiter), FLOWCTL_CLOSED);
-    assert_int_equal(flowctl_reset(b.limiter), FLOWCTL_CLOSED);
+    assert_int_equal(flowctl_limiter_pause(b.limiter), FLOWCTL_CLOSED);
+    assert_int_equal(flowctl_limiter_resume(b.limiter), FLOWCTL_CLOSED);
+    assert_int_equal(flowctl_limiter_reset(b.limiter), FLOWCTL_CLOSED);
     assert_int_equal(flowctl_decide(b.limiter, 1).status, FLOWCTL_CLOSED);
     assert_false(flowctl_try_acquire(b.limiter, 1));
     bucket_free(&b);
@@ -278,13 +278,13 @@ static void a_reset_empties_and_leaves_debt(void **state) {
         flowctl_reservation r;
         if (rows[i].booked != 0) flowctl_reserve(b.limiter, rows[i].booked, FLOWCTL_FOREVER, &r);
         for (int again = 0; again < 2; again++) {
-            assert_ok(flowctl_reset(b.limiter));
+            assert_ok(flowctl_limiter_reset(b.limiter));
             assert_int_equal(tokens(&b), 0);
             assert_int_equal(bucket_info(&b).debt, rows[i].debt);
             assert_int_equal(flowctl_time_until(b.limiter, 1), rows[i].next_ms * MS);
         }
         if (rows[i].booked != 0) assert_int_equal(flowctl_reservation_due_ns(&r), NOW + 500 * MS);
-        assert_ok(flowctl_reset_at(b.limiter, NOW + 1000 * SEC));
+        assert_ok(flowctl_limiter_reset_at(b.limiter, NOW + 1000 * SEC));
         assert_int_equal(flowctl_peek_at(b.limiter, 1, NOW + 1001 * SEC).remaining, 10);
         bucket_free(&b);
     }

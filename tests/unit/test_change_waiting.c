@@ -125,15 +125,15 @@ static void tricky_sleep(flowctl_clock *clock, struct fc_sleeper *sleeper, uint6
     (void)sleeper;
     t->slept = true;
     if (until_ns > t->now_ns && until_ns < NOW + 100 * SEC) t->now_ns = until_ns;
-    else if (until_ns == FLOWCTL_FOREVER) flowctl_resume_at(t->limiter, t->now_ns); /* nobody else would */
+    else if (until_ns == FLOWCTL_FOREVER) flowctl_limiter_resume_at(t->limiter, t->now_ns); /* nobody else would */
 }
 
 static void tricky_destroy(flowctl_clock *clock) { (void)clock; }
 
 static void make_slow(flowctl_limiter *l, uint64_t now_ns) {
-    assert_ok(flowctl_set_limit_at(l, flowctl_per_second(1), 10, NULL, now_ns));
+    assert_ok(flowctl_set_limit_at(l, flowctl_per_second(1), 10, now_ns, NULL));
 }
-static void make_pause(flowctl_limiter *l, uint64_t now_ns) { assert_ok(flowctl_pause_at(l, now_ns)); }
+static void make_pause(flowctl_limiter *l, uint64_t now_ns) { assert_ok(flowctl_limiter_pause_at(l, now_ns)); }
 
 static void nobody_is_let_through_before_a_due_time_that_has_just_moved(void **state) {
     (void)state;
@@ -171,7 +171,7 @@ static void while_paused_every_verb_is_denied_and_takes_nothing(void **state) {
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 7);
     flowctl_reservation r;
     flowctl_receipt receipt;
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     for (uint64_t ms = 0; ms <= 10000; ms += 5000) {
         set_ms(&b, ms);
         assert_false(flowctl_try_acquire(b.limiter, 1));
@@ -181,7 +181,7 @@ static void while_paused_every_verb_is_denied_and_takes_nothing(void **state) {
         assert_paused(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER, &r), 7);
         assert_int_equal(flowctl_cancel(&r), 0);
         assert_paused(flowctl_acquire(b.limiter, 1, 0), 7);
-        assert_paused(flowctl_take(b.limiter, 1, 0, &receipt), 7);
+        assert_paused(flowctl_acquire_estimate(b.limiter, 1, 0, &receipt), 7);
         assert_true(flowctl_time_until(b.limiter, 1) == FLOWCTL_FOREVER);
         assert_int_equal(flowctl_decide(b.limiter, 11).verdict, FLOWCTL_NEVER);
         assert_int_equal(flowctl_decide(b.limiter, 0).verdict, FLOWCTL_ALLOW);
@@ -198,9 +198,9 @@ static void after_a_resume_it_goes_on_with_what_was_there(void **state) {
     for (size_t i = 0; i < COUNT(paused_ns); i++) {
         struct bucket b = bucket_new(flowctl_per_second(10), 10, 7);
         flowctl_clock_advance(b.clock, 150 * MS); /* 8.5 */
-        assert_ok(flowctl_pause(b.limiter));
+        assert_ok(flowctl_limiter_pause(b.limiter));
         flowctl_clock_advance(b.clock, paused_ns[i]);
-        assert_ok(flowctl_resume(b.limiter));
+        assert_ok(flowctl_limiter_resume(b.limiter));
         assert_false(bucket_info(&b).paused);
         assert_int_equal(bucket_info(&b).tokens, 8);
         assert_int_equal(flowctl_time_until(b.limiter, 9), 50 * MS);
@@ -213,17 +213,17 @@ static void after_a_resume_it_goes_on_with_what_was_there(void **state) {
 static void pausing_and_resuming_twice_is_once(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 5);
-    assert_ok(flowctl_resume(b.limiter)); /* without a pause: nothing */
+    assert_ok(flowctl_limiter_resume(b.limiter)); /* without a pause: nothing */
     set_ms(&b, 100);
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     assert_int_equal(bucket_info(&b).tokens, 6);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     set_ms(&b, 200);
-    assert_ok(flowctl_pause(b.limiter));
-    assert_ok(flowctl_pause_at(b.limiter, NOW + 250 * MS));
+    assert_ok(flowctl_limiter_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause_at(b.limiter, NOW + 250 * MS));
     set_ms(&b, 300);
-    assert_ok(flowctl_resume(b.limiter));
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     assert_int_equal(bucket_info(&b).tokens, 6);
     set_ms(&b, 400);
     assert_int_equal(bucket_info(&b).tokens, 7);
@@ -233,17 +233,17 @@ static void pausing_and_resuming_twice_is_once(void **state) {
 static void settings_can_be_changed_during_a_pause(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 7);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     set_ms(&b, 1000);
     assert_ok(flowctl_set_limit(b.limiter, flowctl_per_second(2), 5, NULL));
     assert_paused(flowctl_decide(b.limiter, 1), 5);
     assert_int_equal(bucket_info(&b).burst, 5);
     assert_int_equal(bucket_info(&b).rate.period_ns, 500 * MS);
     set_ms(&b, 2000);
-    assert_ok(flowctl_reset(b.limiter));
+    assert_ok(flowctl_limiter_reset(b.limiter));
     assert_paused(flowctl_decide(b.limiter, 1), 0);
     set_ms(&b, 3000);
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     assert_int_equal(flowctl_time_until(b.limiter, 1), 500 * MS);
     bucket_free(&b);
 }
@@ -255,11 +255,11 @@ static void a_reservation_waits_out_the_pause(void **state) {
     flowctl_reserve(b.limiter, 5, FLOWCTL_FOREVER, &r);
     flowctl_reserve(b.limiter, 2, FLOWCTL_FOREVER, &late);
     set_ms(&b, 200);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     set_ms(&b, 60000);
     assert_true(flowctl_reservation_due_ns(&r) == FLOWCTL_FOREVER);
     assert_int_equal(flowctl_cancel(&late), 2); /* can be given back meanwhile */
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     assert_int_equal(flowctl_reservation_due_ns(&r), NOW + 60300 * MS);
     assert_int_equal(flowctl_time_until(b.limiter, 1), 400 * MS);
     bucket_free(&b);
@@ -271,13 +271,13 @@ static void those_that_wait_wait_out_the_pause(void **state) {
     struct bucket b = empty_bucket();
     caller_start_asleep(&before, &b, 5);
     set_ms(&b, 200);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     AWAIT(flowctl_clock_sleepers(b.clock) == 1);
     caller_start_asleep(&during, &b, 1);
     set_ms(&b, 60000);
     assert_int_equal(flowctl_clock_sleepers(b.clock), 2);
     assert_int_equal(bucket_info(&b).waiters, 2);
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     AWAIT(flowctl_clock_sleepers(b.clock) == 2);
     set_ms(&b, 60300);
     assert_served(&before, 60300);
@@ -291,7 +291,7 @@ static void a_deadline_ends_the_wait_for_a_resume(void **state) {
     struct caller before, during;
     struct bucket b = empty_bucket();
     caller_start_asleep_for(&before, &b, 5, 1000 * MS);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     AWAIT(flowctl_clock_sleepers(b.clock) == 1);
     caller_start_asleep_for(&during, &b, 1, 2000 * MS);
     set_ms(&b, 999);
@@ -301,7 +301,7 @@ static void a_deadline_ends_the_wait_for_a_resume(void **state) {
     set_ms(&b, 2000);
     assert_paused(caller_join(&during), 0);
     assert_int_equal(bucket_counters(&b).denied, 2);
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     assert_int_equal(flowctl_time_until(b.limiter, 1), 100 * MS); /* nothing is left of them */
     bucket_free(&b);
 }
@@ -311,11 +311,11 @@ static void who_gives_up_during_a_pause_leaves_nothing(void **state) {
     struct caller a, c;
     struct bucket b = empty_bucket();
     caller_start_asleep(&a, &b, 5);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     AWAIT(flowctl_clock_sleepers(b.clock) == 1);
     caller_start_asleep(&c, &b, 2);
     caller_cancel(&a);
-    assert_ok(flowctl_resume(b.limiter));
+    assert_ok(flowctl_limiter_resume(b.limiter));
     AWAIT(flowctl_clock_sleepers(b.clock) == 1);
     set_ms(&b, 200);
     assert_served(&c, 200);
@@ -327,7 +327,7 @@ static void closing_ends_a_pause_for_those_that_wait(void **state) {
     struct caller a;
     struct bucket b = empty_bucket();
     caller_start_asleep(&a, &b, 5);
-    assert_ok(flowctl_pause(b.limiter));
+    assert_ok(flowctl_limiter_pause(b.limiter));
     flowctl_limiter_close(b.limiter);
     assert_int_equal(caller_join(&a).status, FLOWCTL_CLOSED);
     assert_int_equal(flowctl_decide(b.limiter, 1).status, FLOWCTL_CLOSED);

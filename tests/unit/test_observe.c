@@ -23,7 +23,7 @@ static flowctl_decision by_reserve(flowctl_limiter *l, uint64_t n) { return flow
 static flowctl_decision by_acquire(flowctl_limiter *l, uint64_t n) { return flowctl_acquire(l, n, 0); }
 static flowctl_decision by_take(flowctl_limiter *l, uint64_t n) {
     flowctl_receipt r;
-    return flowctl_take(l, n, 0, &r);
+    return flowctl_acquire_estimate(l, n, 0, &r);
 }
 static flowctl_decision by_reserve_ahead(flowctl_limiter *l, uint64_t n) {
     return flowctl_reserve(l, n, FLOWCTL_FOREVER, NULL);
@@ -31,7 +31,7 @@ static flowctl_decision by_reserve_ahead(flowctl_limiter *l, uint64_t n) {
 static flowctl_decision by_waiting(flowctl_limiter *l, uint64_t n) { return flowctl_acquire(l, n, FLOWCTL_FOREVER); }
 static flowctl_decision by_waiting_take(flowctl_limiter *l, uint64_t n) {
     flowctl_receipt r;
-    return flowctl_take(l, n, FLOWCTL_FOREVER, &r);
+    return flowctl_acquire_estimate(l, n, FLOWCTL_FOREVER, &r);
 }
 
 /* Those that don't wait, and those that would. */
@@ -42,7 +42,7 @@ static const verb ahead[] = {by_reserve_ahead, by_waiting, by_waiting_take};
 
 static struct bucket dry_bucket(uint64_t there) {
     struct bucket b = bucket_new(flowctl_per_second(10), 10, there);
-    assert_int_equal(flowctl_set_dry_run(b.limiter, true), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_set_dry_run(b.limiter, true), FLOWCTL_OK);
     assert_true(bucket_info(&b).dry_run);
     return b;
 }
@@ -138,9 +138,9 @@ static void peek_and_time_until_say_what_would_be_answered(void **state) {
 
 static void closed_wrong_and_paused_calls_stay_what_they_are(void **state) {
     (void)state;
-    assert_int_equal(flowctl_set_dry_run(NULL, true), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_set_dry_run(NULL, true), FLOWCTL_INVALID_ARGUMENT);
     struct bucket b = dry_bucket(3);
-    flowctl_pause(b.limiter);
+    flowctl_limiter_pause(b.limiter);
     for (size_t i = 1; i < COUNT(at_once); i++)
         assert_through(at_once[i](b.limiter, 1), 1, FLOWCTL_FLAG_DRY_RUN | FLOWCTL_FLAG_PAUSED);
     assert_through(by_waiting(b.limiter, 1), 1, FLOWCTL_FLAG_DRY_RUN | FLOWCTL_FLAG_PAUSED);
@@ -161,11 +161,11 @@ static void it_can_be_turned_on_and_off_in_use(void **state) {
     for (int i = 0; i < 3; i++) {
         assert_true(atomic_load(&b.limiter->cell.plain));
         assert_false(flowctl_try_acquire(b.limiter, 5));
-        flowctl_set_dry_run(b.limiter, true);
+        flowctl_limiter_set_dry_run(b.limiter, true);
         assert_false(atomic_load(&b.limiter->cell.plain));
         assert_true(flowctl_try_acquire(b.limiter, 5));
-        flowctl_set_dry_run(b.limiter, true);
-        flowctl_set_dry_run(b.limiter, false);
+        flowctl_limiter_set_dry_run(b.limiter, true);
+        flowctl_limiter_set_dry_run(b.limiter, false);
         assert_false(bucket_info(&b).dry_run);
     }
     assert_true(flowctl_try_acquire(b.limiter, 3)); /* nothing was charged meanwhile */
@@ -177,7 +177,7 @@ static void who_waits_already_goes_on_waiting(void **state) {
     struct caller a;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 0);
     caller_start_asleep(&a, &b, 3);
-    flowctl_set_dry_run(b.limiter, true);
+    flowctl_limiter_set_dry_run(b.limiter, true);
     set_ms(&b, 299);
     assert_int_equal(flowctl_clock_sleepers(b.clock), 1);
     set_ms(&b, 300);
@@ -234,7 +234,7 @@ static void on_near_limit(void *context, flowctl_limiter *l, uint64_t remaining)
 static void listen(struct ear *e, const struct bucket *b) {
     memset(e, 0, sizeof *e);
     e->listener = (flowctl_listener){sizeof e->listener, e, on_allowed, on_denied, NULL, 0};
-    assert_int_equal(flowctl_set_listener(b->limiter, &e->listener), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_set_listener(b->limiter, &e->listener), FLOWCTL_OK);
 }
 
 /* Heard once more, on this thread. */
@@ -312,12 +312,12 @@ static void only_decisions_are_told(void **state) {
     flowctl_reservation r;
     flowctl_receipt receipt;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 7);
-    flowctl_take(b.limiter, 2, 0, &receipt);
+    flowctl_acquire_estimate(b.limiter, 2, 0, &receipt);
     flowctl_reserve(b.limiter, 10, FLOWCTL_FOREVER, &r);
     listen(&e, &b);
     flowctl_peek(b.limiter, 1), flowctl_time_until(b.limiter, 1), bucket_info(&b), bucket_counters(&b);
     flowctl_cancel(&r), flowctl_settle(&receipt, 5);
-    flowctl_set_burst(b.limiter, 20, NULL), flowctl_pause(b.limiter), flowctl_resume(b.limiter), flowctl_reset(b.limiter);
+    flowctl_set_burst(b.limiter, 20, NULL), flowctl_limiter_pause(b.limiter), flowctl_limiter_resume(b.limiter), flowctl_limiter_reset(b.limiter);
     assert_int_equal(atomic_load(&e.count), 0);
     bucket_free(&b);
 }
@@ -379,7 +379,7 @@ static void assert_near(uint64_t near, const struct step *steps, size_t count) {
     listen(&e, &b);
     e.listener.on_allowed = NULL, e.listener.on_denied = NULL, e.listener.on_near_limit = on_near_limit;
     e.listener.near_limit_permits = near;
-    assert_int_equal(flowctl_set_listener(b.limiter, &e.listener), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_set_listener(b.limiter, &e.listener), FLOWCTL_OK);
     for (size_t i = 0; i < count; i++) {
         flowctl_clock_advance(b.clock, steps[i].advance_ms * MS);
         flowctl_decision d = flowctl_decide(b.limiter, steps[i].take);
@@ -435,15 +435,15 @@ static void it_can_be_replaced_and_unset_in_use(void **state) {
     flowctl_try_acquire(b.limiter, 1);
     listen(&second, &b);
     flowctl_try_acquire(b.limiter, 1);
-    assert_int_equal(flowctl_set_listener(b.limiter, NULL), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_set_listener(b.limiter, NULL), FLOWCTL_OK);
     assert_true(atomic_load(&b.limiter->cell.plain)); /* the plain path again */
     flowctl_try_acquire(b.limiter, 1);
     assert_true(atomic_load(&first.count) == 1 && atomic_load(&second.count) == 1);
     listen(&first, &b);
-    flowctl_set_dry_run(b.limiter, true);
-    flowctl_set_listener(b.limiter, NULL);
+    flowctl_limiter_set_dry_run(b.limiter, true);
+    flowctl_limiter_set_listener(b.limiter, NULL);
     assert_false(atomic_load(&b.limiter->cell.plain)); /* a dry run is not plain either */
-    flowctl_set_dry_run(b.limiter, false);
+    flowctl_limiter_set_dry_run(b.limiter, false);
     assert_true(atomic_load(&b.limiter->cell.plain));
     bucket_free(&b);
 }
@@ -452,7 +452,7 @@ static void a_listener_without_callbacks_does_no_harm(void **state) {
     (void)state;
     const flowctl_listener nobody = {.size = sizeof nobody, .near_limit_permits = 100};
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 5);
-    assert_int_equal(flowctl_set_listener(b.limiter, &nobody), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_set_listener(b.limiter, &nobody), FLOWCTL_OK);
     assert_true(flowctl_try_acquire(b.limiter, 3));
     assert_false(flowctl_try_acquire(b.limiter, 3));
     assert_int_equal(flowctl_try_acquire_up_to(b.limiter, 3), 2);
@@ -463,13 +463,13 @@ static void a_listener_of_another_size_is_refused(void **state) {
     (void)state;
     static struct ear e, wrong;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 10);
-    assert_int_equal(flowctl_set_listener(NULL, NULL), FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_limiter_set_listener(NULL, NULL), FLOWCTL_INVALID_ARGUMENT);
     listen(&e, &b);
     wrong.listener = e.listener, wrong.listener.context = &wrong;
     static const size_t sizes[] = {0, 1, sizeof(flowctl_listener) - 1, sizeof(flowctl_listener) + 1, SIZE_MAX};
     for (size_t i = 0; i < COUNT(sizes); i++) {
         wrong.listener.size = sizes[i];
-        assert_int_equal(flowctl_set_listener(b.limiter, &wrong.listener), FLOWCTL_BAD_SIZE);
+        assert_int_equal(flowctl_limiter_set_listener(b.limiter, &wrong.listener), FLOWCTL_BAD_SIZE);
     }
     flowctl_decide(b.limiter, 1); /* and the one before stays */
     assert_int_equal(atomic_load(&e.count), 1);

@@ -448,7 +448,7 @@ static void a_reservation_that_is_not_booked_keeps_no_memory(void **state) {
     struct bucket b = bucket_with(o);
     for (int i = 0; i < 1000; i++) assert_int_equal(flowctl_reserve(b.limiter, 1, 0, NULL).verdict, FLOWCTL_DENY);
     assert_true(c.calls <= 2);
-    flowctl_pause(b.limiter);
+    flowctl_limiter_pause(b.limiter);
     for (int i = 0; i < 1000; i++)
         assert_int_equal(flowctl_reserve(b.limiter, 1, FLOWCTL_FOREVER, NULL).verdict, FLOWCTL_DENY);
     assert_true(c.calls <= 2);

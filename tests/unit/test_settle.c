@@ -11,7 +11,7 @@
 
 static flowctl_receipt taken(const struct bucket *b, uint64_t estimate) {
     flowctl_receipt r;
-    flowctl_decision d = flowctl_take(b->limiter, estimate, 0, &r);
+    flowctl_decision d = flowctl_acquire_estimate(b->limiter, estimate, 0, &r);
     assert_int_equal(d.verdict, FLOWCTL_ALLOW);
     assert_int_equal(d.granted, estimate);
     assert_int_equal(r.permits, estimate);
@@ -200,16 +200,16 @@ static void what_was_not_granted_leaves_nothing_to_settle(void **state) {
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 3);
     flowctl_receipt r;
     memset(&r, 0x5a, sizeof r);
-    assert_int_equal(flowctl_take(b.limiter, 4, 0, &r).verdict, FLOWCTL_DENY);
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 4, 0, &r).verdict, FLOWCTL_DENY);
     assert_int_equal(flowctl_settle(&r, 0).status, FLOWCTL_INVALID_ARGUMENT);
     memset(&r, 0x5a, sizeof r);
-    assert_int_equal(flowctl_take(b.limiter, 11, FLOWCTL_FOREVER, &r).verdict, FLOWCTL_NEVER);
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 11, FLOWCTL_FOREVER, &r).verdict, FLOWCTL_NEVER);
     assert_int_equal(flowctl_settle(&r, 0).status, FLOWCTL_INVALID_ARGUMENT);
     memset(&r, 0x5a, sizeof r);
-    assert_int_equal(flowctl_take(NULL, 1, 0, &r).status, FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_acquire_estimate(NULL, 1, 0, &r).status, FLOWCTL_INVALID_ARGUMENT);
     assert_int_equal(flowctl_settle(&r, 0).status, FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_take(b.limiter, 1, 0, NULL).status, FLOWCTL_INVALID_ARGUMENT);
-    assert_int_equal(flowctl_take_at(b.limiter, 1, 0, NULL, NOW).status, FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 1, 0, NULL).status, FLOWCTL_INVALID_ARGUMENT);
+    assert_int_equal(flowctl_acquire_estimate_at(b.limiter, 1, 0, NULL, NOW).status, FLOWCTL_INVALID_ARGUMENT);
     assert_int_equal(tokens(&b), 3);
     bucket_free(&b);
 }
@@ -219,10 +219,10 @@ static void an_estimate_of_nothing_can_be_settled(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 3);
     flowctl_receipt r;
-    assert_int_equal(flowctl_take(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
     assert_settled(flowctl_settle(&r, 5), 0, 0, 5, 0);
     assert_int_equal(bucket_info(&b).debt, 2);
-    assert_int_equal(flowctl_take(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW); /* in debt too */
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW); /* in debt too */
     assert_settled(flowctl_settle(&r, 0), 0, 0, 0, 0);
     bucket_free(&b);
 }
@@ -238,7 +238,7 @@ static void a_closed_limiter_settles_nothing(void **state) {
         assert_int_equal(s.status, FLOWCTL_CLOSED);
         assert_int_equal(s.given_back + s.forfeited + s.charged + s.unsettled, 0);
         assert_int_equal(flowctl_settle(&r, actual[i]).status, FLOWCTL_INVALID_ARGUMENT); /* zeroed whatever the answer */
-        assert_int_equal(flowctl_take(b.limiter, 1, 0, &late).status, FLOWCTL_CLOSED);
+        assert_int_equal(flowctl_acquire_estimate(b.limiter, 1, 0, &late).status, FLOWCTL_CLOSED);
         assert_int_equal(flowctl_settle(&late, 1).status, FLOWCTL_INVALID_ARGUMENT);
         flowctl_counters sum = bucket_counters(&b);
         assert_int_equal(sum.given_back_permits + sum.forfeited_permits + sum.charged_permits + sum.unsettled_permits, 0);
@@ -254,7 +254,7 @@ static void age_is_counted_by_the_rates_in_between(void **state) {
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct bucket b = bucket_new(flowctl_per_second(10), 100, 70);
         flowctl_receipt r = taken(&b, 50);
-        assert_int_equal(flowctl_set_limit_at(b.limiter, flowctl_per_second(rows[i].rate), 100, NULL, NOW + SEC), FLOWCTL_OK);
+        assert_int_equal(flowctl_set_limit_at(b.limiter, flowctl_per_second(rows[i].rate), 100, NOW + SEC, NULL), FLOWCTL_OK);
         assert_settled(flowctl_settle_at(&r, 0, NOW + 2 * SEC), rows[i].given_back, 50 - rows[i].given_back, 0, 0);
         bucket_free(&b);
     }
@@ -279,9 +279,9 @@ static void a_pause_does_not_age(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 100, 70);
     flowctl_receipt r = taken(&b, 50), other = taken(&b, 10);
-    assert_int_equal(flowctl_pause_at(b.limiter, NOW + SEC), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_pause_at(b.limiter, NOW + SEC), FLOWCTL_OK);
     assert_settled(flowctl_settle_at(&other, 5, NOW + 50 * SEC), 0, 5, 0, 0); /* 10 were refilled before the pause */
-    assert_int_equal(flowctl_resume_at(b.limiter, NOW + 100 * SEC), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_resume_at(b.limiter, NOW + 100 * SEC), FLOWCTL_OK);
     assert_settled(flowctl_settle_at(&r, 0, NOW + 101 * SEC), 30, 20, 0, 0);
     bucket_free(&b);
 }
@@ -290,12 +290,12 @@ static void during_a_pause_debt_is_charged_and_not_paid(void **state) {
     (void)state;
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 10);
     flowctl_receipt r = taken(&b, 4);
-    assert_int_equal(flowctl_pause(b.limiter), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_pause(b.limiter), FLOWCTL_OK);
     set_ms(&b, 5000);
     assert_settled(flowctl_settle(&r, 13), 0, 0, 9, 0);
     set_ms(&b, 9000);
     assert_int_equal(bucket_info(&b).debt, 3);
-    assert_int_equal(flowctl_resume(b.limiter), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_resume(b.limiter), FLOWCTL_OK);
     assert_int_equal(flowctl_time_until(b.limiter, 1), 400 * MS);
     bucket_free(&b);
 }
@@ -311,7 +311,7 @@ static void debt_survives_a_change_of_the_limit(void **state) {
     bucket_free(&b);
 }
 
-static void empties(flowctl_limiter *l) { assert_int_equal(flowctl_reset(l), FLOWCTL_OK); }
+static void empties(flowctl_limiter *l) { assert_int_equal(flowctl_limiter_reset(l), FLOWCTL_OK); }
 
 static void after_a_reset_nothing_goes_back_by_either_rule(void **state) {
     (void)state;
@@ -393,7 +393,7 @@ struct taker {
 
 static void *take_five(void *argument) {
     struct taker *t = argument;
-    t->decision = flowctl_take(t->b.limiter, 5, FLOWCTL_FOREVER, &t->receipt);
+    t->decision = flowctl_acquire_estimate(t->b.limiter, 5, FLOWCTL_FOREVER, &t->receipt);
     return NULL;
 }
 
@@ -421,10 +421,10 @@ static void what_a_dry_run_let_through_settles_to_nothing(void **state) {
     (void)state;
     static const uint64_t actual[] = {0, 5, 500};
     struct bucket b = bucket_new(flowctl_per_second(10), 10, 3);
-    flowctl_set_dry_run(b.limiter, true);
+    flowctl_limiter_set_dry_run(b.limiter, true);
     for (size_t i = 0; i < COUNT(actual); i++) {
         flowctl_receipt r;
-        flowctl_decision d = flowctl_take(b.limiter, 5, 0, &r);
+        flowctl_decision d = flowctl_acquire_estimate(b.limiter, 5, 0, &r);
         assert_int_equal(d.verdict, FLOWCTL_ALLOW);
         assert_int_equal(d.flags, FLOWCTL_FLAG_DRY_RUN);
         assert_settled(flowctl_settle(&r, actual[i]), 0, 0, 0, 0);

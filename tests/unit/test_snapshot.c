@@ -124,7 +124,7 @@ static void taking_a_snapshot_changes_nothing(void **state) {
     size_t length;
     static const uint64_t times[] = {0, NOW + 20 * YEAR, UINT64_MAX};
     for (size_t i = 0; i < COUNT(times); i++)
-        assert_int_equal(flowctl_limiter_snapshot_at(b.limiter, first.bytes, sizeof first.bytes, &length, NULL, times[i]),
+        assert_int_equal(flowctl_limiter_snapshot_at(b.limiter, first.bytes, sizeof first.bytes, &length, times[i], NULL),
                          FLOWCTL_OK);
     assert_true(atomic_load(&b.limiter->cell.word) == word);
     assert_int_equal(flowctl_peek(b.limiter, 1).remaining, 7);
@@ -209,7 +209,7 @@ static void never_more_is_restored_than_was_there_and_was_produced(void **state)
         unsigned char bytes[64];
         size_t length;
         flowctl_limiter_info before, after;
-        assert_int_equal(flowctl_limiter_snapshot_at(old.limiter, bytes, sizeof bytes, &length, NULL, now), FLOWCTL_OK);
+        assert_int_equal(flowctl_limiter_snapshot_at(old.limiter, bytes, sizeof bytes, &length, now, NULL), FLOWCTL_OK);
         assert_int_equal(flowctl_limiter_read_at(old.limiter, &before, now + elapsed), FLOWCTL_OK);
         assert_int_equal(flowctl_limiter_restore(new.limiter, bytes, length, elapsed, NULL), FLOWCTL_OK);
         assert_int_equal(flowctl_limiter_read(new.limiter, &after), FLOWCTL_OK);
@@ -230,7 +230,7 @@ static void a_debt_of_any_size_survives(void **state) {
             o.max_debt = UINT64_C(1) << bits;
             struct bucket old = bucket_with(o), b = same != 0 ? bucket_with(o) : fresh();
             flowctl_receipt r;
-            assert_int_equal(flowctl_take(old.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
+            assert_int_equal(flowctl_acquire_estimate(old.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
             assert_int_equal(flowctl_settle(&r, o.max_debt).charged, o.max_debt);
             struct blob s = snapshot_of(&old);
             restore(&b, &s, 0);
@@ -261,17 +261,17 @@ static void bookings_count_as_used(void **state) {
 static void a_pause_is_not_in_it_and_not_ended_by_it(void **state) {
     (void)state;
     struct bucket old = golden_bucket(0), b = fresh();
-    flowctl_pause(old.limiter);
+    flowctl_limiter_pause(old.limiter);
     struct blob s = snapshot_of(&old);
     assert_memory_equal(s.bytes, golden[0], sizeof golden[0]);
     restore(&b, &s, 0);
     assert_false(bucket_info(&b).paused);
     bucket_free(&b);
     b = fresh();
-    flowctl_pause(b.limiter);
+    flowctl_limiter_pause(b.limiter);
     restore(&b, &s, 0);
     assert_true(bucket_info(&b).paused);
-    assert_int_equal(flowctl_resume(b.limiter), FLOWCTL_OK);
+    assert_int_equal(flowctl_limiter_resume(b.limiter), FLOWCTL_OK);
     assert_state(&b, 7, 0, 100 * MS);
     bucket_free(&old);
     bucket_free(&b);
@@ -413,9 +413,9 @@ static void a_limiter_that_was_used_is_not_restored(void **state) {
         if (how == 0) assert_true(flowctl_try_acquire(b.limiter, 1));
         if (how == 1) assert_int_equal(flowctl_reserve(b.limiter, 1, 0, NULL).verdict, FLOWCTL_ALLOW);
         if (how == 2) assert_int_equal(flowctl_try_acquire_up_to(b.limiter, 1), 1);
-        if (how == 3) assert_int_equal(flowctl_take(b.limiter, 1, 0, &r).verdict, FLOWCTL_ALLOW);
+        if (how == 3) assert_int_equal(flowctl_acquire_estimate(b.limiter, 1, 0, &r).verdict, FLOWCTL_ALLOW);
         if (how == 4) { /* charged, without a grant */
-            assert_int_equal(flowctl_take(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
+            assert_int_equal(flowctl_acquire_estimate(b.limiter, 0, 0, &r).verdict, FLOWCTL_ALLOW);
             assert_int_equal(flowctl_settle(&r, 1).charged, 1);
         }
         assert_refused(&b, golden[0], sizeof golden[0], FLOWCTL_INVALID_ARGUMENT, -1);
@@ -450,9 +450,9 @@ static void receipts_of_before_a_restore_give_nothing_back(void **state) {
     (void)state;
     struct bucket b = fresh();
     flowctl_receipt r;
-    flowctl_set_dry_run(b.limiter, true);
-    assert_int_equal(flowctl_take(b.limiter, 11, 0, &r).flags, FLOWCTL_FLAG_DRY_RUN); /* not counted as granted */
-    flowctl_set_dry_run(b.limiter, false);
+    flowctl_limiter_set_dry_run(b.limiter, true);
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 11, 0, &r).flags, FLOWCTL_FLAG_DRY_RUN); /* not counted as granted */
+    flowctl_limiter_set_dry_run(b.limiter, false);
     assert_int_equal(flowctl_limiter_restore(b.limiter, golden[0], sizeof golden[0], 0, NULL), FLOWCTL_OK);
     assert_int_equal(flowctl_settle(&r, 0).given_back, 0);
     assert_state(&b, 7, 0, 100 * MS);
