@@ -13,7 +13,7 @@ FLOWCTL_BEGIN
  * Both functions are called by the thread that creates or destroys the object, and never by a decision.
  */
 typedef struct flowctl_allocator {
-    void *(*allocate)(size_t bytes, void *context);           /**< As malloc: NULL when there is none. */
+    void *(*allocate)(size_t bytes, void *context);            /**< As malloc: NULL when there is none. */
     void (*release)(void *block, size_t bytes, void *context); /**< `block` is never NULL. */
     void *context;
 } flowctl_allocator;

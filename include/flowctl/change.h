@@ -28,13 +28,11 @@ FLOWCTL_API flowctl_status flowctl_set_rate(flowctl_limiter *limiter, flowctl_ra
 FLOWCTL_API flowctl_status flowctl_set_rate_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t now_ns,
                                                flowctl_error *err);
 FLOWCTL_API flowctl_status flowctl_set_burst(flowctl_limiter *limiter, uint64_t burst, flowctl_error *err);
-FLOWCTL_API flowctl_status flowctl_set_burst_at(flowctl_limiter *limiter, uint64_t burst, uint64_t now_ns,
-                                                flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_burst_at(flowctl_limiter *limiter, uint64_t burst, uint64_t now_ns, flowctl_error *err);
 /** Both in one change. */
-FLOWCTL_API flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
-                                             flowctl_error *err);
-FLOWCTL_API flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst,
-                                                uint64_t now_ns, flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_limit(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate, uint64_t burst, uint64_t now_ns,
+                                                flowctl_error *err);
 
 /**
  * Stops the limiter's time: nothing is refilled and nothing granted. Decisions are DENY, flagged FLOWCTL_FLAG_PAUSED, with retry_after_ns

@@ -55,8 +55,8 @@ FLOWCTL_API const char *flowctl_verdict_name(flowctl_verdict verdict);
 
 typedef struct flowctl_decision {
     flowctl_verdict verdict;
-    flowctl_status status;   /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED; NO_MEMORY (reserve). Not OK always comes with DENY. */
-    uint64_t granted;        /**< Permits charged: the cost, or 0. */
+    flowctl_status status; /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED; NO_MEMORY (reserve). Not OK always comes with DENY. */
+    uint64_t granted;      /**< Permits charged: the cost, or 0. */
     uint64_t remaining;      /**< Whole permits left after this decision, at now_ns. */
     uint64_t retry_after_ns; /**< DENY: the same request would fit after so long, if nobody else took any. DELAY: until due.
                                   ALLOW: 0. NEVER, and a status that is not OK: FLOWCTL_FOREVER. */
@@ -106,15 +106,15 @@ FLOWCTL_API flowctl_decision flowctl_acquire_at(flowctl_limiter *limiter, uint64
 
 /** What happened so far. Sums over all threads, each exact; read one after the other, so not of one instant. */
 typedef struct flowctl_counters {
-    uint64_t allowed;         /**< Calls that were granted, at once or after waiting. */
-    uint64_t allowed_permits; /**< Permits granted by them. */
-    uint64_t denied;          /**< Calls refused for now. */
-    uint64_t never;           /**< Calls refused for ever: cost above the burst. */
-    uint64_t waited;          /**< Of the allowed: those that were not due at once. */
-    uint64_t wait_ns;         /**< The waiting of those, from call to due time, summed. */
-    uint64_t dry_run_allowed; /**< Calls that a dry run let through, or gave more than was there. */
-    uint64_t cancelled_permits; /**< Of the allowed permits: given back by cancelled reservations. */
-    uint64_t expired_permits;   /**< Cancelled permits whose place found no taker in time. */
+    uint64_t allowed;            /**< Calls that were granted, at once or after waiting. */
+    uint64_t allowed_permits;    /**< Permits granted by them. */
+    uint64_t denied;             /**< Calls refused for now. */
+    uint64_t never;              /**< Calls refused for ever: cost above the burst. */
+    uint64_t waited;             /**< Of the allowed: those that were not due at once. */
+    uint64_t wait_ns;            /**< The waiting of those, from call to due time, summed. */
+    uint64_t dry_run_allowed;    /**< Calls that a dry run let through, or gave more than was there. */
+    uint64_t cancelled_permits;  /**< Of the allowed permits: given back by cancelled reservations. */
+    uint64_t expired_permits;    /**< Cancelled permits whose place found no taker in time. */
     uint64_t given_back_permits; /**< Of the allowed permits: given back by settling. */
     uint64_t forfeited_permits;  /**< Not used, and too old to give back. */
     uint64_t charged_permits;    /**< Charged by settling, beyond what was allowed. */
@@ -126,22 +126,22 @@ FLOWCTL_API flowctl_status flowctl_limiter_counters(flowctl_limiter *limiter, fl
 
 /** The state of a limiter, for people and metrics. */
 typedef struct flowctl_limiter_info {
-    const char *id;          /**< As given at create; lives as long as the limiter. */
-    flowctl_rate rate;       /**< The effective rate: exactly what was asked for, in lowest terms. */
-    uint64_t burst;          /**< Permits. */
-    uint64_t tokens;         /**< Whole permits there now. */
-    uint64_t debt;           /**< Permits booked ahead of time, or owed by settling, rounded up; 0 unless tokens is 0. */
-    uint64_t waiters;        /**< Threads inside acquire that wait. */
+    const char *id;    /**< As given at create; lives as long as the limiter. */
+    flowctl_rate rate; /**< The effective rate: exactly what was asked for, in lowest terms. */
+    uint64_t burst;    /**< Permits. */
+    uint64_t tokens;   /**< Whole permits there now. */
+    uint64_t debt;     /**< Permits booked ahead of time, or owed by settling, rounded up; 0 unless tokens is 0. */
+    uint64_t waiters;  /**< Threads inside acquire that wait. */
     bool paused;
     bool dry_run;
-    double rate_per_sec;     /**< `rate` as a number. */
-    double actual_per_sec;   /**< Permits granted per second, lately: see flowctl_limiter_read. */
-    double utilisation;      /**< actual_per_sec / rate_per_sec; above 1 while a burst is used up. */
+    double rate_per_sec;       /**< `rate` as a number. */
+    double actual_per_sec;     /**< Permits granted per second, lately: see flowctl_limiter_read. */
+    double utilisation;        /**< actual_per_sec / rate_per_sec; above 1 while a burst is used up. */
     uint64_t units_per_permit; /**< The grid the limiter counts on. */
-    uint64_t exact_every_ns;   /**< Refill is counted without any rounding at times that are whole multiples of this after the
+    uint64_t exact_every_ns; /**< Refill is counted without any rounding at times that are whole multiples of this after the
                                     limiter's start: 1, 1000, 10^6 or 10^9; 0 if the rate is too odd for its burst: then one unit
                                     at the most is lost per overflow. Never a unit too many, in either case. */
-    uint64_t now_ns;           /**< The time this was read at. */
+    uint64_t now_ns;         /**< The time this was read at. */
 } flowctl_limiter_info;
 
 /**
@@ -150,8 +150,7 @@ typedef struct flowctl_limiter_info {
  * @return OK, INVALID_ARGUMENT, CLOSED. Takes a short lock that decisions never take.
  */
 FLOWCTL_API flowctl_status flowctl_limiter_read(flowctl_limiter *limiter, flowctl_limiter_info *info);
-FLOWCTL_API flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter_info *info,
-                                                   uint64_t now_ns);
+FLOWCTL_API flowctl_status flowctl_limiter_read_at(flowctl_limiter *limiter, flowctl_limiter_info *info, uint64_t now_ns);
 
 /**
  * Closes: from now on every verb answers CLOSED, and every thread that waits in acquire returns with CLOSED. The handle stays valid.

@@ -27,7 +27,7 @@ FLOWCTL_API flowctl_status flowctl_limiter_set_dry_run(flowctl_limiter *limiter,
  *     flowctl_limiter_set_listener(l, &watch);
  */
 typedef struct flowctl_listener {
-    size_t size;  /**< sizeof this struct, as set by the initialiser. */
+    size_t size; /**< sizeof this struct, as set by the initialiser. */
     void *context;
     /** Granted, at once or after waiting. */
     void (*on_allowed)(void *context, flowctl_limiter *limiter, uint64_t permits, const flowctl_decision *decision);
@@ -38,7 +38,7 @@ typedef struct flowctl_listener {
     uint64_t near_limit_permits;
 } flowctl_listener;
 
-#define FLOWCTL_LISTENER_INIT                                                                                \
+#define FLOWCTL_LISTENER_INIT \
     { sizeof(flowctl_listener), 0, 0, 0, 0, 0 }
 
 /**

@@ -41,18 +41,10 @@ static inline flowctl_rate flowctl_per(uint64_t permits, uint64_t period_ns) {
     rate.period_ns = period_ns;
     return rate;
 }
-static inline flowctl_rate flowctl_per_second(uint64_t permits) {
-    return flowctl_per(permits, FLOWCTL_NS_PER_SEC);
-}
-static inline flowctl_rate flowctl_per_minute(uint64_t permits) {
-    return flowctl_per(permits, FLOWCTL_NS_PER_MIN);
-}
-static inline flowctl_rate flowctl_per_hour(uint64_t permits) {
-    return flowctl_per(permits, FLOWCTL_NS_PER_HOUR);
-}
-static inline flowctl_rate flowctl_per_day(uint64_t permits) {
-    return flowctl_per(permits, FLOWCTL_NS_PER_DAY);
-}
+static inline flowctl_rate flowctl_per_second(uint64_t permits) { return flowctl_per(permits, FLOWCTL_NS_PER_SEC); }
+static inline flowctl_rate flowctl_per_minute(uint64_t permits) { return flowctl_per(permits, FLOWCTL_NS_PER_MIN); }
+static inline flowctl_rate flowctl_per_hour(uint64_t permits) { return flowctl_per(permits, FLOWCTL_NS_PER_HOUR); }
+static inline flowctl_rate flowctl_per_day(uint64_t permits) { return flowctl_per(permits, FLOWCTL_NS_PER_DAY); }
 
 /** Durations in nanoseconds. A product beyond 64 bits becomes FLOWCTL_FOREVER (584 years). */
 #define FLOWCTL_FOREVER UINT64_MAX
@@ -76,15 +68,13 @@ typedef enum flowctl_unit {
  * The value is exact; what needs more than 64 bits in lowest terms is FLOWCTL_OUT_OF_RANGE. `unit` may be NULL.
  * On failure `*rate` is untouched and `err->offset` is the byte at fault.
  */
-FLOWCTL_API flowctl_status flowctl_rate_parse(const char *text, flowctl_rate *rate, flowctl_unit *unit,
-                                              flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_rate_parse(const char *text, flowctl_rate *rate, flowctl_unit *unit, flowctl_error *err);
 
 /** Reads a duration: "60s", "1.5h", "200ms", "0". Any other bare number is refused, its unit can't be known. */
 FLOWCTL_API flowctl_status flowctl_duration_parse(const char *text, uint64_t *ns, flowctl_error *err);
 
 /** Reads a whole number of permits or bytes with the same multiples as a rate: "50", "10k", "5MiB". `unit` may be NULL. */
-FLOWCTL_API flowctl_status flowctl_count_parse(const char *text, uint64_t *count, flowctl_unit *unit,
-                                               flowctl_error *err);
+FLOWCTL_API flowctl_status flowctl_count_parse(const char *text, uint64_t *count, flowctl_unit *unit, flowctl_error *err);
 
 /**
  * The simplest fraction that reads as the same double: 0.1 becomes 1 per 10 s, as it was meant, not 3602879701896397 / 2^55.

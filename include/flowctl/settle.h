@@ -46,9 +46,9 @@ typedef struct flowctl_settlement {
  * `receipt` NULL is INVALID_ARGUMENT.
  */
 FLOWCTL_API flowctl_decision flowctl_acquire_estimate(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
-                                          flowctl_receipt *receipt);
+                                                      flowctl_receipt *receipt);
 FLOWCTL_API flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
-                                             flowctl_receipt *receipt, uint64_t now_ns);
+                                                         flowctl_receipt *receipt, uint64_t now_ns);
 
 /**
  * Settles a receipt with the actual cost (0: the work was not done), and zeroes it, whatever the answer. Any thread; a short lock. In the `_at`

@@ -8,14 +8,14 @@
 FLOWCTL_BEGIN
 
 /** One list makes the enum, the names and the texts: X(identifier, value, text). Values never change. */
-#define FLOWCTL_STATUS_MAP(X)                                                                                \
-    X(FLOWCTL_OK, 0, "no error")                                                                             \
-    X(FLOWCTL_INVALID_ARGUMENT, 1, "an argument is not allowed")                                             \
-    X(FLOWCTL_OUT_OF_RANGE, 2, "a value can't be represented")                                               \
-    X(FLOWCTL_SYNTAX, 3, "a text can't be read")                                                             \
-    X(FLOWCTL_NO_MEMORY, 4, "no memory")                                                                     \
-    X(FLOWCTL_CLOSED, 5, "the object is closed")                                                             \
-    X(FLOWCTL_BAD_SIZE, 6, "an options struct has a size this library does not know")                        \
+#define FLOWCTL_STATUS_MAP(X)                                                         \
+    X(FLOWCTL_OK, 0, "no error")                                                      \
+    X(FLOWCTL_INVALID_ARGUMENT, 1, "an argument is not allowed")                      \
+    X(FLOWCTL_OUT_OF_RANGE, 2, "a value can't be represented")                        \
+    X(FLOWCTL_SYNTAX, 3, "a text can't be read")                                      \
+    X(FLOWCTL_NO_MEMORY, 4, "no memory")                                              \
+    X(FLOWCTL_CLOSED, 5, "the object is closed")                                      \
+    X(FLOWCTL_BAD_SIZE, 6, "an options struct has a size this library does not know") \
     X(FLOWCTL_SYSTEM, 7, "the operating system refused")
 
 typedef enum flowctl_status {

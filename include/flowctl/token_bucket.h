@@ -37,17 +37,17 @@ typedef enum flowctl_start {
 
 /** How much of what was not used goes back when a receipt is settled (settle.h). */
 typedef enum flowctl_settle_rule {
-    FLOWCTL_SETTLE_AGED = 0,   /**< What time has not replaced yet. Never over the limit. */
+    FLOWCTL_SETTLE_AGED = 0, /**< What time has not replaced yet. Never over the limit. */
     FLOWCTL_SETTLE_LENIENT = 1 /**< All of it, capped at the burst. Over the limit by what is given back beyond the aged rule. */
 } flowctl_settle_rule;
 
 /** Zero means default, but `rate` and `burst` must be given. Fields are only ever added at the end. */
 typedef struct flowctl_token_bucket_options {
-    size_t size;           /**< sizeof this struct, as set by the initialiser. */
-    const char *id;        /**< A name for messages and metrics; copied; NULL: "". */
-    flowctl_rate rate;     /**< 1 per 10 years … 10^10 per second. */
-    uint64_t burst;        /**< 1 … FLOWCTL_BURST_MAX permits. */
-    flowctl_clock *clock;  /**< NULL: monotonic. Must outlive the limiter. */
+    size_t size;                        /**< sizeof this struct, as set by the initialiser. */
+    const char *id;                     /**< A name for messages and metrics; copied; NULL: "". */
+    flowctl_rate rate;                  /**< 1 per 10 years … 10^10 per second. */
+    uint64_t burst;                     /**< 1 … FLOWCTL_BURST_MAX permits. */
+    flowctl_clock *clock;               /**< NULL: monotonic. Must outlive the limiter. */
     const flowctl_allocator *allocator; /**< NULL: malloc and free. Copied. */
     flowctl_start start;
     uint64_t start_permits; /**< With FLOWCTL_START_AT: 0 … burst. Otherwise 0. */
@@ -56,7 +56,7 @@ typedef struct flowctl_token_bucket_options {
     flowctl_settle_rule settle;
 } flowctl_token_bucket_options;
 
-#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT                                                                    \
+#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT \
     { sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED }
 
 /** The initialiser as a function: zeroes `size` bytes and sets the size. NULL and a size below that of a size_t are ignored. */

@@ -4,8 +4,7 @@
 _Static_assert(FC_BURST_UNITS_MAX == FC_DEBT_UNITS_MAX, "one bound for both");
 
 static bool grid_fits(fc_u128 unit, const flowctl_rate *rate, uint64_t most) {
-    return unit * most <= FC_BURST_UNITS_MAX &&
-           unit * rate->permits <= (fc_u128)FC_REFILL_UNITS_PER_NS_MAX * rate->period_ns;
+    return unit * most <= FC_BURST_UNITS_MAX && unit * rate->permits <= (fc_u128)FC_REFILL_UNITS_PER_NS_MAX * rate->period_ns;
 }
 
 /*
@@ -104,8 +103,8 @@ uint64_t fc_bucket_reanchor(struct fc_bucket_profile *profile, const struct fc_b
     uint64_t steps = (now_ns - profile->t0_ns) / slope->q;
     fc_u128 produced = (fc_u128)steps * slope->p * 2;
     int64_t there = (int64_t)(profile->x1 - word); /* at the old anchor */
-    bool full = there >= 0 ? produced + (uint64_t)there >= profile->burst
-                           : produced >= (fc_u128)profile->burst + (uint64_t)-there;
+    bool full =
+        there >= 0 ? produced + (uint64_t)there >= profile->burst : produced >= (fc_u128)profile->burst + (uint64_t)-there;
     profile->t0_ns += steps * slope->q;
     profile->x1 += (uint64_t)produced;
     return full ? profile->x1 - profile->burst : word;

@@ -34,11 +34,11 @@
 
 /* What a decision needs, and no more: 48 bytes, so that it shares a cache line with the word. */
 struct fc_bucket_profile {
-    uint64_t t0_ns;             /* the anchor */
-    uint64_t x1;                /* x at the anchor, a whole number of units */
-    uint64_t mult_hi, mult_lo;  /* see FC_SCALE_BITS */
-    uint64_t burst;             /* in units */
-    uint64_t unit;              /* units to a permit */
+    uint64_t t0_ns;            /* the anchor */
+    uint64_t x1;               /* x at the anchor, a whole number of units */
+    uint64_t mult_hi, mult_lo; /* see FC_SCALE_BITS */
+    uint64_t burst;            /* in units */
+    uint64_t unit;             /* units to a permit */
 };
 
 /* The same refill as a fraction, units (not doubled) per ns in lowest terms, for the way back from units to time. */

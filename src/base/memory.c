@@ -20,7 +20,8 @@ flowctl_status fc_allocator_choose(const flowctl_allocator *given, flowctl_alloc
     *chosen = (flowctl_allocator){default_allocate, default_release, NULL};
     if (given == NULL || (given->allocate == NULL && given->release == NULL)) return FLOWCTL_OK;
     if (given->allocate == NULL || given->release == NULL)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "allocator: %s is NULL: give both functions, or neither for malloc",
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
+                       "allocator: %s is NULL: give both functions, or neither for malloc",
                        given->allocate == NULL ? "allocate" : "release");
     *chosen = *given;
     return FLOWCTL_OK;

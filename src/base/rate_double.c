@@ -53,8 +53,7 @@ static struct fc_fraction simplest_fraction(double permits_per_sec) {
 }
 
 flowctl_status flowctl_rate_from_double(double permits_per_sec, flowctl_rate *rate, flowctl_error *err) {
-    if (rate == NULL)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "rate: the out-pointer is NULL");
+    if (rate == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "rate: the out-pointer is NULL");
     if (!(permits_per_sec > 0) || !isfinite(permits_per_sec))
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
                        "permits_per_sec is %.17g: must be a finite number above 0", permits_per_sec);

@@ -176,8 +176,8 @@ flowctl_status flowctl_rate_parse(const char *text, flowctl_rate *rate, flowctl_
     if (s == FLOWCTL_OK) s = read_period(&c, &period);
     if (s == FLOWCTL_OK) s = read_end(&c);
     if (s != FLOWCTL_OK) return s;
-    if (!fc_fraction_mul(&value, count.den, count.num) || !fc_fraction_mul(&value, 1, period) ||
-        value.num > UINT64_MAX || value.den > UINT64_MAX)
+    if (!fc_fraction_mul(&value, count.den, count.num) || !fc_fraction_mul(&value, 1, period) || value.num > UINT64_MAX ||
+        value.den > UINT64_MAX)
         return c.at = text, too_long(&c);
     *rate = flowctl_per((uint64_t)value.num, (uint64_t)value.den);
     if (unit != NULL) *unit = counted;

@@ -3,7 +3,7 @@
 
 const char *flowctl_status_name(flowctl_status status) {
     switch (status) {
-#define NAME(name, value, text)                                                                              \
+#define NAME(name, value, text) \
     case name: return #name;
         FLOWCTL_STATUS_MAP(NAME)
 #undef NAME
@@ -13,7 +13,7 @@ const char *flowctl_status_name(flowctl_status status) {
 
 const char *flowctl_status_text(flowctl_status status) {
     switch (status) {
-#define TEXT(name, value, text)                                                                              \
+#define TEXT(name, value, text) \
     case name: return text;
         FLOWCTL_STATUS_MAP(TEXT)
 #undef TEXT
@@ -24,8 +24,6 @@ const char *flowctl_status_text(flowctl_status status) {
 #define QUOTE(x) #x
 #define VERSION(major, minor, patch) QUOTE(major) "." QUOTE(minor) "." QUOTE(patch)
 
-const char *flowctl_version(void) {
-    return VERSION(FLOWCTL_VERSION_MAJOR, FLOWCTL_VERSION_MINOR, FLOWCTL_VERSION_PATCH);
-}
+const char *flowctl_version(void) { return VERSION(FLOWCTL_VERSION_MAJOR, FLOWCTL_VERSION_MINOR, FLOWCTL_VERSION_PATCH); }
 
 const char *flowctl_features(void) { return "memory"; }

@@ -85,8 +85,7 @@ flowctl_status flowctl_clock_manual_create(uint64_t start_ns, const flowctl_allo
     flowctl_status status = fc_allocator_choose(allocator, &own, err);
     if (status != FLOWCTL_OK) return status;
     struct manual_clock *m = fc_allocate(&own, sizeof *m);
-    if (m == NULL)
-        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "manual clock: no memory for %zu bytes", sizeof *m);
+    if (m == NULL) return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "manual clock: no memory for %zu bytes", sizeof *m);
     m->base.ops = &manual_ops;
     m->allocator = own;
     atomic_init(&m->now_ns, start_ns);

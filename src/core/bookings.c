@@ -89,7 +89,8 @@ void fc_bookings_sweep(struct fc_bookings *b, uint64_t now_ns, uint64_t unit) {
  * The place of a booking that begins at `start` or as little behind it as can be. It is due at a whole nanosecond, by which the rate may have made a bit more
  * than it needed; a booking of nearly the whole burst then begins where that bit ends, as in a bucket that is full.
  */
-static struct fc_place place_at(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns) {
+static struct fc_place place_at(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms,
+                                uint64_t now_ns) {
     const struct fc_bucket_profile *p = &terms->profile;
     uint64_t units = booking->permits * p->unit;
     struct fc_place place = {start, start + units, FLOWCTL_FOREVER};
@@ -150,8 +151,8 @@ static void move_up(struct fc_bookings *b, struct fc_booking *e, const struct fc
     }
 }
 
-void fc_bookings_remove(struct fc_bookings *b, struct fc_booking *booking, struct fc_cell *cell, const struct fc_terms *terms,
-                        uint64_t now_ns) {
+void fc_bookings_remove(struct fc_bookings *b, struct fc_booking *booking, struct fc_cell *cell,
+                        const struct fc_terms *terms, uint64_t now_ns) {
     struct fc_booking *next = booking->next;
     uint64_t tail = b->last->place.end;
     bool walled = booking->walled;
@@ -203,7 +204,8 @@ uint64_t fc_bookings_plan_carry(struct fc_bookings *b, const struct fc_bucket_pr
     uint64_t base = later_of(b->base, now.ceil - old->burst);
     uint64_t cursor = b->planned_base = carried(base, old, now, &later->profile);
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        e->planned = place_at(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
+        e->planned =
+            place_at(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
         cursor = e->planned.end;
     }
     return cursor;

@@ -28,17 +28,17 @@ struct fc_booking {
     struct fc_sleeper *sleeper; /* of the thread that waits; NULL: a reservation, which keeps its place */
     uint64_t ticket;            /* of a reservation: never used twice; 0: none */
     bool listed;
-    bool walled;                /* what lies right in front of it is not free */
-    bool never;                 /* its thread asked for more than the burst is now */
+    bool walled; /* what lies right in front of it is not free */
+    bool never;  /* its thread asked for more than the burst is now */
 };
 
 struct fc_bookings {
     struct fc_booking *first, *last;
-    uint64_t base;           /* where the room in front of the first booking begins */
+    uint64_t base; /* where the room in front of the first booking begins */
     uint64_t planned_base;
-    bool gaps;               /* there may be free room between bookings */
-    uint64_t tickets;        /* the last one given out */
-    uint64_t expired;        /* permits that were cancelled and found no taker in time */
+    bool gaps;        /* there may be free room between bookings */
+    uint64_t tickets; /* the last one given out */
+    uint64_t expired; /* permits that were cancelled and found no taker in time */
     struct fc_booking *spare;
     struct fc_booking_chunk *chunks;
 };
@@ -80,8 +80,8 @@ void fc_bookings_forget(struct fc_bookings *bookings, struct fc_booking *booking
  *        and at later->profile.x1 by the new ones.
  */
 uint64_t fc_bookings_plan_back(struct fc_bookings *bookings, uint64_t by, const struct fc_terms *terms, uint64_t now_ns);
-uint64_t fc_bookings_plan_carry(struct fc_bookings *bookings, const struct fc_bucket_profile *old, struct fc_bucket_level now,
-                                const struct fc_terms *later);
+uint64_t fc_bookings_plan_carry(struct fc_bookings *bookings, const struct fc_bucket_profile *old,
+                                struct fc_bucket_level now, const struct fc_terms *later);
 void fc_bookings_follow(struct fc_bookings *bookings);
 
 /* Tells threads that wait for more than the burst that it will never be there; they leave by themselves. */

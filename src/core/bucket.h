@@ -9,8 +9,8 @@ struct fc_sight {
     struct fc_terms terms;
     struct fc_view view;
     uint64_t now_ns; /* to judge by: as asked for, but not before the terms began */
-    bool too_old;    /* what was asked for lies behind an anchor that was moved, where nothing is known: nothing can be granted */
-    bool far;        /* it lies out of the anchor's reach: this is how it would look from an anchor nearby; move it before you write */
+    bool too_old; /* what was asked for lies behind an anchor that was moved, where nothing is known: nothing can be granted */
+    bool far; /* it lies out of the anchor's reach: this is how it would look from an anchor nearby; move it before you write */
 };
 
 /* Looks, and changes nothing. False: closed. */

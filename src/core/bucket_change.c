@@ -129,8 +129,9 @@ static uint64_t word_after(flowctl_limiter *l, const struct moment *m, const str
     const struct fc_bucket_profile *old = &m->sight.terms.profile, *new = &next->profile;
     int64_t there = c->kind == FC_CHANGE_RESET && m->there > 0 ? 0 : m->there;
     bool restore = c->kind == FC_CHANGE_RESTORE;
-    int64_t carried = restore ? fc_bucket_carry(2 * c->there, 2 * c->unit, new->unit) : fc_bucket_carry(there, old->unit, new->unit);
-    if (carried > (int64_t)new->burst) carried = (int64_t)new->burst;
+    int64_t carried =
+        restore ? fc_bucket_carry(2 * c->there, 2 * c->unit, new->unit) : fc_bucket_carry(there, old->unit, new->unit);
+    if (carried > (int64_t) new->burst) carried = (int64_t) new->burst;
     uint64_t word = new->x1 - (uint64_t)carried;
     if (l->bookings.first == NULL) return word;
     uint64_t tail = fc_bookings_plan_carry(&l->bookings, old, m->x, next);
@@ -145,7 +146,8 @@ static void carry_debt(flowctl_limiter *l, const struct moment *m, const struct 
 }
 
 /* One attempt. False: the word moved meanwhile. */
-static bool change_once(flowctl_limiter *l, const struct moment *m, const struct fc_change *c, struct fc_terms *next, uint64_t burst) {
+static bool change_once(flowctl_limiter *l, const struct moment *m, const struct fc_change *c, struct fc_terms *next,
+                        uint64_t burst) {
     next->profile.t0_ns = m->sight.now_ns;
     next->profile.x1 = m->sight.view.word + next->profile.burst + 2;
     next->began = next->profile.x1;
@@ -176,9 +178,9 @@ static flowctl_status change_locked(flowctl_limiter *l, const struct fc_change *
                            "limiter \"%.60s\": has granted permits already: restore it right after create", l->id);
         flowctl_rate rate = c->with_rate ? c->rate : l->rate;
         uint64_t burst = c->with_burst ? c->burst : l->burst_permits;
-        enum fc_bucket_fault fault = fc_bucket_profile_make(&rate, &burst, booked_permits(l, &m, c), &next.profile, &next.slope);
-        if (fault != FC_BUCKET_FINE)
-            return fc_bucket_explain(fault, l->id, c->rate, c->burst, &rate, burst, err);
+        enum fc_bucket_fault fault =
+            fc_bucket_profile_make(&rate, &burst, booked_permits(l, &m, c), &next.profile, &next.slope);
+        if (fault != FC_BUCKET_FINE) return fc_bucket_explain(fault, l->id, c->rate, c->burst, &rate, burst, err);
         next.paused = c->kind == FC_CHANGE_PAUSE || (c->kind != FC_CHANGE_RESUME && m.sight.terms.paused);
         if (!change_once(l, &m, c, &next, burst)) continue;
         l->rate = rate;

@@ -59,7 +59,8 @@ void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *d) {
 /* ---- all or nothing ---- */
 
 /* What would be the answer now; FC_TAKEN: `*after` is the word it takes. */
-static enum fc_outcome judge(const struct fc_sight *s, uint64_t permits, uint64_t now_ns, uint64_t *after, flowctl_decision *answer) {
+static enum fc_outcome judge(const struct fc_sight *s, uint64_t permits, uint64_t now_ns, uint64_t *after,
+                             flowctl_decision *answer) {
     const struct fc_bucket_profile *p = &s->view.profile;
     uint64_t units, word = s->view.word;
     if (!fc_bucket_units(p, permits, &units)) return *answer = fc_bucket_never(s, now_ns), FC_NEVER_FITS;
@@ -72,7 +73,8 @@ static enum fc_outcome judge(const struct fc_sight *s, uint64_t permits, uint64_
 }
 
 /* One attempt to take; FC_SLOW: the word or the anchor moved meanwhile, look again. */
-static enum fc_outcome attempt(flowctl_limiter *l, const struct fc_sight *s, uint64_t permits, uint64_t now_ns, flowctl_decision *answer) {
+static enum fc_outcome attempt(flowctl_limiter *l, const struct fc_sight *s, uint64_t permits, uint64_t now_ns,
+                               flowctl_decision *answer) {
     uint64_t after;
     enum fc_outcome outcome = judge(s, permits, now_ns, &after, answer);
     if (outcome != FC_TAKEN) return outcome;
@@ -109,7 +111,8 @@ static bool granted_by_cell(flowctl_limiter *l, uint64_t permits, uint64_t now_n
         uint64_t units, after;
         if (!fc_cell_look(&l->cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return false;
         struct fc_bucket_level x = fc_bucket_level_at(&v.profile, now_ns);
-        if (!fc_bucket_units(&v.profile, permits, &units) || !fc_bucket_take(&v.profile, x, v.word, units, &after)) return false;
+        if (!fc_bucket_units(&v.profile, permits, &units) || !fc_bucket_take(&v.profile, x, v.word, units, &after))
+            return false;
         if (!fc_cell_swap(&l->cell, &v, after)) continue;
         *answer = decision(FLOWCTL_ALLOW, now_ns);
         answer->granted = permits;

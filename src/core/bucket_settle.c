@@ -81,7 +81,8 @@ static void count(flowctl_limiter *l, const flowctl_settlement *s) {
 
 flowctl_settlement fc_bucket_settle(flowctl_limiter *l, const flowctl_receipt *r, uint64_t actual, const uint64_t *now_ns) {
     pthread_mutex_lock(&l->lock);
-    flowctl_settlement s = actual < r->permits ? give_back(l, r, r->permits - actual, now_ns) : charge(l, actual - r->permits, now_ns);
+    flowctl_settlement s =
+        actual < r->permits ? give_back(l, r, r->permits - actual, now_ns) : charge(l, actual - r->permits, now_ns);
     count(l, &s);
     pthread_mutex_unlock(&l->lock);
     return s;

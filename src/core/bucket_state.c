@@ -91,16 +91,19 @@ static flowctl_status check_frame(const flowctl_limiter *l, const unsigned char 
     if (length < SNAPSHOT_FIXED + SNAPSHOT_CHECKSUM) return damaged(err, (int)length, "too short for a snapshot");
     if (memcmp(in, "FLOW", 4) != 0) return damaged(err, 0, "not a snapshot");
     if (fc_get16(in + 4) != SNAPSHOT_VERSION)
-        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, 4, "restore: version is %u, this library knows %d: upgrade it", fc_get16(in + 4),
-                       SNAPSHOT_VERSION);
+        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, 4, "restore: version is %u, this library knows %d: upgrade it",
+                       fc_get16(in + 4), SNAPSHOT_VERSION);
     if (fc_get32(in + 8) != length) return damaged(err, 8, "the length is not that of the snapshot");
     if (fc_get32(in + length - SNAPSHOT_CHECKSUM) != fc_crc32(in, length - SNAPSHOT_CHECKSUM))
         return damaged(err, (int)length - SNAPSHOT_CHECKSUM, "the checksum is wrong");
     if (fc_get16(in + 6) != SNAPSHOT_TOKEN_BUCKET)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, 6, "restore: a snapshot of another kind of limiter (%u)", fc_get16(in + 6));
-    if (fc_get32(in + 12) != length - SNAPSHOT_FIXED - SNAPSHOT_CHECKSUM) return damaged(err, 12, "the length of the id is wrong");
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, 6, "restore: a snapshot of another kind of limiter (%u)",
+                       fc_get16(in + 6));
+    if (fc_get32(in + 12) != length - SNAPSHOT_FIXED - SNAPSHOT_CHECKSUM)
+        return damaged(err, 12, "the length of the id is wrong");
     if (fc_get32(in + 12) != id_bytes || memcmp(in + SNAPSHOT_FIXED, l->id, id_bytes) != 0)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, SNAPSHOT_FIXED, "restore: a snapshot of limiter \"%.*s\", not of \"%.60s\"",
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, SNAPSHOT_FIXED,
+                       "restore: a snapshot of limiter \"%.*s\", not of \"%.60s\"",
                        (int)(fc_get32(in + 12) < 60 ? fc_get32(in + 12) : 60), (const char *)in + SNAPSHOT_FIXED, l->id);
     return FLOWCTL_OK;
 }
@@ -123,8 +126,8 @@ static bool grown(const struct snapshot *s, uint64_t elapsed_ns, int64_t *there)
     return true;
 }
 
-flowctl_status fc_bucket_restore(flowctl_limiter *l, const void *blob, size_t length, uint64_t elapsed_ns, flowctl_error *err,
-                                 uint64_t now_ns) {
+flowctl_status fc_bucket_restore(flowctl_limiter *l, const void *blob, size_t length, uint64_t elapsed_ns,
+                                 flowctl_error *err, uint64_t now_ns) {
     const unsigned char *in = blob;
     int64_t there;
     flowctl_status status = check_frame(l, in, length, err);

@@ -22,15 +22,17 @@ static bool book_paused(flowctl_limiter *l, struct fc_booking *b, const struct f
 }
 
 /* One attempt, under the lock: room between other bookings, or else the end. False: the word moved, look again. */
-static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t latest_ns, enum booked *booked,
-                      flowctl_decision *answer) {
+static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, uint64_t latest_ns,
+                      enum booked *booked, flowctl_decision *answer) {
     struct fc_booking *before = NULL;
     struct fc_place *place = &b->place;
     uint64_t units = b->permits * s->view.profile.unit;
     *booked = BOOKED_NOT;
-    bool inside = fc_bookings_find_room(&l->bookings, &s->terms, s->now_ns, b, &before), fits = inside && place->due_ns <= latest_ns;
+    bool inside = fc_bookings_find_room(&l->bookings, &s->terms, s->now_ns, b, &before),
+         fits = inside && place->due_ns <= latest_ns;
     if (!inside) {
-        fits = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, s->now_ns, latest_ns, &place->end, &place->due_ns);
+        fits = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, s->now_ns, latest_ns, &place->end,
+                              &place->due_ns);
         place->start = place->end - units;
     }
     if (!fits) return *answer = fc_bucket_deny(s, place->due_ns, s->now_ns), true;

@@ -43,9 +43,9 @@ struct fc_view {
 
 enum fc_outcome {
     FC_TAKEN,
-    FC_SHORT,  /* not enough there */
+    FC_SHORT, /* not enough there */
     FC_NEVER_FITS,
-    FC_SLOW    /* the slow path must look */
+    FC_SLOW /* the slow path must look */
 };
 
 static inline void fc_cell_load_profile(const struct fc_cell *cell, struct fc_bucket_profile *p) {

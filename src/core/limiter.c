@@ -27,7 +27,8 @@ flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_l
     const char *id = setup->id != NULL ? setup->id : "";
     size_t id_bytes = strlen(id) + 1, bytes = sizeof(flowctl_limiter) + id_bytes;
     flowctl_limiter *l = fc_allocate(&allocator, bytes);
-    if (l == NULL) return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "limiter \"%.60s\": no memory for %zu bytes", id, bytes);
+    if (l == NULL)
+        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "limiter \"%.60s\": no memory for %zu bytes", id, bytes);
     l->ops = setup->ops;
     l->clock = setup->clock;
     l->cell.monotonic_clock = setup->clock == flowctl_clock_monotonic();
@@ -114,7 +115,8 @@ flowctl_status flowctl_limiter_set_listener(flowctl_limiter *limiter, const flow
 /* Twice as much as the threshold, or a full bucket, must have been there before it is told again. */
 static void tell_near_limit(flowctl_limiter *l, const flowctl_listener *listener, const flowctl_decision *d) {
     uint64_t near = listener->near_limit_permits, before = d->remaining + d->granted;
-    uint64_t burst = atomic_load_explicit(&l->cell.burst, memory_order_relaxed) / atomic_load_explicit(&l->cell.unit, memory_order_relaxed);
+    uint64_t burst = atomic_load_explicit(&l->cell.burst, memory_order_relaxed) /
+                     atomic_load_explicit(&l->cell.unit, memory_order_relaxed);
     if ((before > near && before / 2 >= near) || before >= burst) atomic_store(&l->near_limit, false);
     if (d->remaining <= near && !atomic_exchange(&l->near_limit, true))
         listener->on_near_limit(listener->context, l, d->remaining);
@@ -222,7 +224,8 @@ flowctl_decision flowctl_peek_at(flowctl_limiter *limiter, uint64_t permits, uin
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
     flowctl_decision d = limiter->ops->peek(limiter, permits, now_ns);
-    bool through = d.status == FLOWCTL_OK && d.verdict != FLOWCTL_ALLOW && atomic_load_explicit(&limiter->dry_run, memory_order_relaxed);
+    bool through = d.status == FLOWCTL_OK && d.verdict != FLOWCTL_ALLOW &&
+                   atomic_load_explicit(&limiter->dry_run, memory_order_relaxed);
     return through ? let_through(d, 0) : d;
 }
 
@@ -241,7 +244,8 @@ uint64_t flowctl_time_until(flowctl_limiter *limiter, uint64_t permits) {
 /* In dry run nobody waits: what would have waited is booked for when it would have been granted. */
 static flowctl_decision acquire(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
                                 flowctl_receipt *receipt) {
-    if (!atomic_load_explicit(&l->dry_run, memory_order_relaxed)) return l->ops->acquire(l, permits, max_wait_ns, now_ns, receipt);
+    if (!atomic_load_explicit(&l->dry_run, memory_order_relaxed))
+        return l->ops->acquire(l, permits, max_wait_ns, now_ns, receipt);
     return l->ops->reserve(l, permits, max_wait_ns, now_ns, NULL);
 }
 
@@ -293,11 +297,12 @@ uint64_t flowctl_reservation_due_ns(const flowctl_reservation *reservation) {
 /* flowctl_receipt.age_hi of what a dry run let through: there is nothing to settle. No age is that high. */
 #define NOT_CHARGED UINT64_MAX
 
-flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt,
-                                 uint64_t now_ns) {
+flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
+                                             flowctl_receipt *receipt, uint64_t now_ns) {
     if (receipt != NULL) *receipt = (flowctl_receipt){.limiter = NULL};
     if (receipt == NULL || limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
-    flowctl_decision d = estimate == 0 ? granted_nothing(limiter, now_ns) : acquire(limiter, estimate, max_wait_ns, now_ns, receipt);
+    flowctl_decision d =
+        estimate == 0 ? granted_nothing(limiter, now_ns) : acquire(limiter, estimate, max_wait_ns, now_ns, receipt);
     bool charged = d.verdict == FLOWCTL_ALLOW || d.verdict == FLOWCTL_DELAY;
     if (estimate != 0) d = conclude(limiter, estimate, d);
     if (d.verdict != FLOWCTL_ALLOW) return d;
@@ -307,7 +312,8 @@ flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t 
     return d;
 }
 
-flowctl_decision flowctl_acquire_estimate(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns, flowctl_receipt *receipt) {
+flowctl_decision flowctl_acquire_estimate(flowctl_limiter *limiter, uint64_t estimate, uint64_t max_wait_ns,
+                                          flowctl_receipt *receipt) {
     return flowctl_acquire_estimate_at(limiter, estimate, max_wait_ns, receipt, now_of(limiter));
 }
 
@@ -315,7 +321,8 @@ static flowctl_settlement settle(flowctl_receipt *receipt, uint64_t actual, cons
     if (receipt == NULL || receipt->limiter == NULL) return (flowctl_settlement){.status = FLOWCTL_INVALID_ARGUMENT};
     flowctl_receipt once = *receipt;
     receipt->limiter = NULL;
-    if ((actual == once.permits || once.age_hi == NOT_CHARGED) && is_open(once.limiter)) return (flowctl_settlement){.status = FLOWCTL_OK};
+    if ((actual == once.permits || once.age_hi == NOT_CHARGED) && is_open(once.limiter))
+        return (flowctl_settlement){.status = FLOWCTL_OK};
     return once.limiter->ops->settle(once.limiter, &once, actual, now_ns);
 }
 
@@ -369,12 +376,12 @@ flowctl_status flowctl_set_limit_at(flowctl_limiter *limiter, flowctl_rate rate,
     return change(limiter, both(rate, burst), &now_ns, err);
 }
 
-#define FC_PLAIN_CHANGE(verb, what)                                                                                    \
-    flowctl_status flowctl_limiter_##verb(flowctl_limiter *limiter) {                                                          \
-        return change(limiter, (struct fc_change){.kind = what}, NULL, NULL);                                          \
-    }                                                                                                                  \
-    flowctl_status flowctl_limiter_##verb##_at(flowctl_limiter *limiter, uint64_t now_ns) {                                    \
-        return change(limiter, (struct fc_change){.kind = what}, &now_ns, NULL);                                       \
+#define FC_PLAIN_CHANGE(verb, what)                                                         \
+    flowctl_status flowctl_limiter_##verb(flowctl_limiter *limiter) {                       \
+        return change(limiter, (struct fc_change){.kind = what}, NULL, NULL);               \
+    }                                                                                       \
+    flowctl_status flowctl_limiter_##verb##_at(flowctl_limiter *limiter, uint64_t now_ns) { \
+        return change(limiter, (struct fc_change){.kind = what}, &now_ns, NULL);            \
     }
 FC_PLAIN_CHANGE(pause, FC_CHANGE_PAUSE)
 FC_PLAIN_CHANGE(resume, FC_CHANGE_RESUME)
@@ -400,7 +407,8 @@ flowctl_status flowctl_limiter_snapshot(flowctl_limiter *limiter, void *buffer, 
 flowctl_status flowctl_limiter_restore_at(flowctl_limiter *limiter, const void *blob, size_t length, uint64_t elapsed_ns,
                                           uint64_t now_ns, flowctl_error *err) {
     if (limiter == NULL || blob == NULL)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "restore: %s is NULL", limiter == NULL ? "the limiter" : "the blob");
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "restore: %s is NULL",
+                       limiter == NULL ? "the limiter" : "the blob");
     return limiter->ops->restore(limiter, blob, length, elapsed_ns, err, now_ns);
 }
 

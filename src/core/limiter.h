@@ -119,7 +119,7 @@ static inline flowctl_decision fc_refused(flowctl_status status, uint64_t now_ns
 }
 
 struct fc_limiter_setup {
-    const char *id; /* NULL: "" */
+    const char *id;       /* NULL: "" */
     flowctl_clock *clock; /* not NULL */
     const flowctl_allocator *allocator;
     const struct fc_limiter_ops *ops;

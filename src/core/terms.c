@@ -10,8 +10,7 @@ void fc_terms_write(struct fc_terms_slot slots[2], uint64_t tag, const struct fc
     memcpy(words, terms, sizeof words);
     /* Read-modify-write, so that no store below is seen before it. */
     atomic_exchange_explicit(&slot->stamp, stamp, memory_order_acq_rel);
-    for (unsigned i = 0; i < FC_TERMS_WORDS; i++)
-        atomic_store_explicit(&slot->words[i], words[i], memory_order_release);
+    for (unsigned i = 0; i < FC_TERMS_WORDS; i++) atomic_store_explicit(&slot->words[i], words[i], memory_order_release);
     atomic_store_explicit(&slot->stamp, stamp + 1, memory_order_release);
 }
 

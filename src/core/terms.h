@@ -20,8 +20,8 @@ struct fc_terms {
     fc_u128 age; /* when these terms began */
     struct fc_bucket_profile profile;
     struct fc_bucket_slope slope;
-    uint64_t began;    /* V when they began: profile.x1, until the anchor moves */
-    uint64_t paused;   /* nothing is refilled and nothing granted */
+    uint64_t began;         /* V when they began: profile.x1, until the anchor moves */
+    uint64_t paused;        /* nothing is refilled and nothing granted */
     uint64_t older_unknown; /* the anchor was moved because of its distance: what was there before is not known */
 };
 

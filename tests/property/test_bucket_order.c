@@ -40,9 +40,7 @@ static struct oracle_event one_call(struct bucket_setup *b, uint64_t *random, ui
     case 2:
         d = flowctl_reserve_at(b->limiter, permits, test_magnitude(random, FLOWCTL_NS_PER_YEAR), NULL, now);
         return (struct oracle_event){d.now_ns, d.granted};
-    default:
-        d = flowctl_decide_at(b->limiter, permits, now);
-        return (struct oracle_event){now, d.granted};
+    default: d = flowctl_decide_at(b->limiter, permits, now); return (struct oracle_event){now, d.granted};
     }
 }
 
@@ -69,7 +67,8 @@ static void never_over_in_any_order(void **state) {
         oracle_free(&log);
         bucket_setup_free(&b);
     }
-    print_message("20000 buckets, %llu admissions, closest to the limit %+.9f permits\n", (unsigned long long)granted, closest);
+    print_message("20000 buckets, %llu admissions, closest to the limit %+.9f permits\n", (unsigned long long)granted,
+                  closest);
     assert_true(closest > -0.5);
 }
 

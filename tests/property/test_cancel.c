@@ -171,7 +171,8 @@ static void the_rules_that_look_right_are_found(void **state) {
         run_planted(GIVE_ALL, test_random(&random), &all);
         run_planted(GIVE_UNCLAIMED, test_random(&random), &unclaimed);
     }
-    print_message("over the limit: %llu and %llu of %d runs\n", (unsigned long long)all.over, (unsigned long long)unclaimed.over, RUNS);
+    print_message("over the limit: %llu and %llu of %d runs\n", (unsigned long long)all.over,
+                  (unsigned long long)unclaimed.over, RUNS);
     assert_true(all.over > RUNS / 4);
     assert_true(unclaimed.over > RUNS / 100);
 }

@@ -102,9 +102,15 @@ static bool owes(struct run *r) {
 static void change(struct run *r) {
     bool empties = !owes(r);
     switch (test_below(&r->random, 8)) {
-    case 0: r->paused = true; assert_int_equal(flowctl_limiter_pause_at(r->l, r->now_ns), FLOWCTL_OK); break;
+    case 0:
+        r->paused = true;
+        assert_int_equal(flowctl_limiter_pause_at(r->l, r->now_ns), FLOWCTL_OK);
+        break;
     case 1:
-    case 2: r->paused = false; assert_int_equal(flowctl_limiter_resume_at(r->l, r->now_ns), FLOWCTL_OK); break;
+    case 2:
+        r->paused = false;
+        assert_int_equal(flowctl_limiter_resume_at(r->l, r->now_ns), FLOWCTL_OK);
+        break;
     case 3:
         assert_int_equal(flowctl_limiter_reset_at(r->l, r->now_ns), FLOWCTL_OK);
         record_change(r, empties);
@@ -155,7 +161,8 @@ static void take_or_settle(struct run *r) {
     struct estimate *e = &r->estimates[r->estimate_count];
     flowctl_decision d = flowctl_acquire_estimate_at(r->l, some_permits(r), 0, &e->receipt, r->now_ns);
     if (d.verdict != FLOWCTL_ALLOW) return;
-    e->actual = test_below(&r->random, 3) == 0 ? d.granted + test_magnitude(&r->random, r->burst) : test_below(&r->random, d.granted + 1);
+    e->actual = test_below(&r->random, 3) == 0 ? d.granted + test_magnitude(&r->random, r->burst)
+                                               : test_below(&r->random, d.granted + 1);
     uint64_t used = e->actual < d.granted ? e->actual : d.granted;
     if (used > 0) oracle_record(&r->log, d.now_ns, used);
     r->estimate_count++;

@@ -48,7 +48,8 @@ static void *change_settings(void *argument) {
             flowctl_limiter_resume(w->l);
         }
         uint64_t after_ns = flowctl_clock_now(NULL);
-        w->changes[w->count++] = (struct oracle_change){before_ns, larger(now.rate, next.rate), larger(now.burst, next.burst), false};
+        w->changes[w->count++] =
+            (struct oracle_change){before_ns, larger(now.rate, next.rate), larger(now.burst, next.burst), false};
         w->changes[w->count++] = (struct oracle_change){after_ns, next.rate, next.burst, false};
         now = next;
         for (uint64_t i = test_below(&w->random, 4); i > 0; i--) sched_yield();

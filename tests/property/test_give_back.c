@@ -97,7 +97,8 @@ static double run(flowctl_settle_rule rule, uint64_t seed, uint64_t *unused, uin
 static void what_goes_back_never_breaks_the_limit(void **state) {
     uint64_t random = *(uint64_t *)*state, unused = 0, back = 0;
     for (int i = 0; i < RUNS; i++) assert_true(run(FLOWCTL_SETTLE_AGED, test_random(&random), &unused, &back) <= 0);
-    print_message("aged: %.1f %% of %llu permits went back\n", 100 * (double)back / (double)unused, (unsigned long long)unused);
+    print_message("aged: %.1f %% of %llu permits went back\n", 100 * (double)back / (double)unused,
+                  (unsigned long long)unused);
     assert_true(back * 100 > unused * 5);
 }
 
@@ -130,7 +131,9 @@ static uint64_t busy_now(const flowctl_clock *clock) {
     return read_ns;
 }
 
-static void sleep_never(flowctl_clock *clock, struct fc_sleeper *sleeper, uint64_t until_ns) { (void)clock, (void)sleeper, (void)until_ns; }
+static void sleep_never(flowctl_clock *clock, struct fc_sleeper *sleeper, uint64_t until_ns) {
+    (void)clock, (void)sleeper, (void)until_ns;
+}
 static void destroy_nothing(flowctl_clock *clock) { (void)clock; }
 
 static void a_grant_between_word_and_clock_is_not_overlooked(void **state) {

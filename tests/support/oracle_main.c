@@ -34,8 +34,8 @@ static bool read_admissions(struct oracle_log *log) {
 static int judge(struct oracle_log *log, const struct oracle_limit *limit) {
     struct oracle_verdict v = oracle_judge(log, limit);
     print_amount(v.excess);
-    printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", limit->period_ns, v.from_ns, v.until_ns, v.admitted,
-           v.total);
+    printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", limit->period_ns, v.from_ns, v.until_ns,
+           v.admitted, v.total);
     return v.excess > 0;
 }
 

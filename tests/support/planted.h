@@ -21,9 +21,9 @@ enum planted_defect {
 struct planted {
     enum planted_defect defect;
     uint64_t permits, period_ns, burst, start_ns;
-    uint64_t unit;              /* units to a permit */
-    uint64_t (*clock)(void);    /* for PLANTED_LATE_CLOCK; may pass the processor on, so that others come in between */
-    void (*between)(void);      /* called between the word and the swap; NULL: nothing */
+    uint64_t unit;           /* units to a permit */
+    uint64_t (*clock)(void); /* for PLANTED_LATE_CLOCK; may pass the processor on, so that others come in between */
+    void (*between)(void);   /* called between the word and the swap; NULL: nothing */
     _Atomic uint64_t word;
 };
 

@@ -56,7 +56,8 @@ static void the_largest_numbers_fit(void **state) {
 /* ---- planted defects: one thread, given times ---- */
 
 /* Times that often lie just before, on and just behind the moments at which a permit is due. */
-static struct oracle_verdict run_alone(enum planted_defect defect, struct oracle_limit limit, uint64_t steps, uint64_t *random) {
+static struct oracle_verdict run_alone(enum planted_defect defect, struct oracle_limit limit, uint64_t steps,
+                                       uint64_t *random) {
     struct planted bucket;
     struct oracle_log log = {NULL, 0, 0};
     planted_init(&bucket, defect, limit.permits, limit.period_ns, limit.burst, 0);

@@ -317,7 +317,8 @@ static void only_decisions_are_told(void **state) {
     listen(&e, &b);
     flowctl_peek(b.limiter, 1), flowctl_time_until(b.limiter, 1), bucket_info(&b), bucket_counters(&b);
     flowctl_cancel(&r), flowctl_settle(&receipt, 5);
-    flowctl_set_burst(b.limiter, 20, NULL), flowctl_limiter_pause(b.limiter), flowctl_limiter_resume(b.limiter), flowctl_limiter_reset(b.limiter);
+    flowctl_set_burst(b.limiter, 20, NULL), flowctl_limiter_pause(b.limiter), flowctl_limiter_resume(b.limiter),
+        flowctl_limiter_reset(b.limiter);
     assert_int_equal(atomic_load(&e.count), 0);
     bucket_free(&b);
 }
