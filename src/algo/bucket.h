@@ -130,19 +130,4 @@ static inline uint64_t fc_bucket_permits(const struct fc_bucket_profile *p, stru
     return there <= 0 ? 0 : (uint64_t)there / p->unit;
 }
 
-/*
- * Books `units` (at most burst) at the first time, at or behind now, at which they fit: a take dated then. Fills in when; false if that is
- * later than `latest_ns` or further ahead than can be counted, and then *due_ns is still right.
- */
-static inline bool fc_bucket_book(const struct fc_bucket_profile *p, const struct fc_bucket_slope *s, uint64_t word,
-                                  uint64_t units, uint64_t now_ns, uint64_t latest_ns, uint64_t *after, uint64_t *due_ns) {
-    struct fc_bucket_level x = fc_bucket_level_at(p, now_ns);
-    *due_ns = now_ns;
-    if (fc_bucket_take(p, x, word, units, after)) return true;
-    uint64_t end = word + units;
-    *due_ns = fc_bucket_time_of(p, s, end);
-    if (*due_ns > latest_ns || *due_ns == FLOWCTL_FOREVER || end - x.floor > 2 * FC_DEBT_UNITS_MAX) return false;
-    return fc_bucket_take(p, fc_bucket_level_at(p, *due_ns), word, units, after);
-}
-
 #endif

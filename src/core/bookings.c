@@ -85,22 +85,18 @@ void fc_bookings_sweep(struct fc_bookings *b, uint64_t now_ns, uint64_t unit) {
 
 /* ---- places ---- */
 
-/*
- * The place of a booking that begins at `start` or as little behind it as can be. It is due at a whole nanosecond, by which the rate may have made a bit more
- * than it needed; a booking of nearly the whole burst then begins where that bit ends, as in a bucket that is full.
- */
-static struct fc_place place_at(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms,
-                                uint64_t now_ns) {
+struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns) {
     const struct fc_bucket_profile *p = &terms->profile;
     uint64_t units = booking->permits * p->unit;
     struct fc_place place = {start, start + units, FLOWCTL_FOREVER};
     if (terms->paused) return place;
-    place.due_ns = fc_bucket_time_of(p, &terms->slope, place.end);
     if (now_ns < booking->not_before_ns) now_ns = booking->not_before_ns;
+    place.due_ns = fc_bucket_time_of(p, &terms->slope, place.end);
     if (place.due_ns < now_ns) place.due_ns = now_ns;
-    uint64_t lowest = fc_bucket_level_at(p, place.due_ns).ceil - p->burst;
-    if (place.due_ns == FLOWCTL_FOREVER || !behind(lowest, start)) return place;
-    return (struct fc_place){lowest, lowest + units, place.due_ns};
+    if (place.due_ns == FLOWCTL_FOREVER) return place;
+    struct fc_bucket_level x = fc_bucket_level_at(p, place.due_ns);
+    if (!behind(x.ceil - p->burst, start)) return place;
+    return (struct fc_place){x.floor - p->burst, x.ceil - p->burst + units, place.due_ns};
 }
 
 /* Puts a booking into a place, and wakes its thread if that changes when it is due. */
@@ -114,7 +110,7 @@ static void move_to(struct fc_booking *booking, struct fc_place place) {
 static bool fits(const struct fc_bookings *b, const struct fc_booking *booking, const struct fc_booking *before,
                  const struct fc_terms *terms, uint64_t now_ns, struct fc_place *place) {
     if (before != NULL && before->walled) return false;
-    *place = place_at(booking, room_begins(b, before), terms, now_ns);
+    *place = fc_bookings_place(booking, room_begins(b, before), terms, now_ns);
     return before == NULL || !behind(place->end, before->place.start);
 }
 
@@ -145,7 +141,7 @@ static void move_up(struct fc_bookings *b, struct fc_booking *e, const struct fc
         if (room == e) room = next;
         unlink_booking(b, e);
         while (room != next && !fits(b, e, room, terms, now_ns, &place)) room = room->next;
-        if (room == next) place = place_at(e, room_begins(b, room), terms, now_ns);
+        if (room == next) place = fc_bookings_place(e, room_begins(b, room), terms, now_ns);
         link_before(b, e, room);
         if (behind(e->place.start, place.start)) move_to(e, place);
     }
@@ -185,7 +181,7 @@ void fc_bookings_forget(struct fc_bookings *b, struct fc_booking *booking) {
 uint64_t fc_bookings_plan_back(struct fc_bookings *b, uint64_t by, const struct fc_terms *terms, uint64_t now_ns) {
     uint64_t cursor = b->planned_base = b->base - by;
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        e->planned = place_at(e, later_of(cursor, e->place.start - by), terms, now_ns);
+        e->planned = fc_bookings_place(e, later_of(cursor, e->place.start - by), terms, now_ns);
         if (!behind(e->place.start, e->planned.start)) e->planned = e->place;
         cursor = e->planned.end;
     }
@@ -205,7 +201,7 @@ uint64_t fc_bookings_plan_carry(struct fc_bookings *b, const struct fc_bucket_pr
     uint64_t cursor = b->planned_base = carried(base, old, now, &later->profile);
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
         e->planned =
-            place_at(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
+            fc_bookings_place(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
         cursor = e->planned.end;
     }
     return cursor;

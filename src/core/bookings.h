@@ -48,6 +48,13 @@ struct fc_booking *fc_bookings_new(struct fc_bookings *bookings, const flowctl_a
 void fc_bookings_recycle(struct fc_bookings *bookings, struct fc_booking *booking);
 void fc_bookings_cleanup(struct fc_bookings *bookings, const flowctl_allocator *allocator);
 
+/*
+ * The place of a booking that begins at `start` or as little behind it as can be. It is due at a whole nanosecond, by which the rate may have made a bit more
+ * than it needed; a booking of nearly the whole burst is then like a grant from a full bucket: it takes what lies behind ceil(x) - burst, and
+ * nothing else may reach beyond floor(x) - burst, so its place begins there.
+ */
+struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns);
+
 /* Those that are due are over. */
 void fc_bookings_sweep(struct fc_bookings *bookings, uint64_t now_ns, uint64_t unit);
 

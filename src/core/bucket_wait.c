@@ -26,20 +26,20 @@ static bool book_once(flowctl_limiter *l, struct fc_booking *b, const struct fc_
                       enum booked *booked, flowctl_decision *answer) {
     struct fc_booking *before = NULL;
     struct fc_place *place = &b->place;
-    uint64_t units = b->permits * s->view.profile.unit;
+    struct fc_bucket_level x = fc_bucket_level_at(&s->view.profile, s->now_ns);
     *booked = BOOKED_NOT;
     bool inside = fc_bookings_find_room(&l->bookings, &s->terms, s->now_ns, b, &before),
          fits = inside && place->due_ns <= latest_ns;
     if (!inside) {
-        fits = fc_bucket_book(&s->view.profile, &s->terms.slope, s->view.word, units, s->now_ns, latest_ns, &place->end,
-                              &place->due_ns);
-        place->start = place->end - units;
+        *place = fc_bookings_place(b, s->view.word, &s->terms, s->now_ns);
+        bool countable = (int64_t)(place->end - x.floor) <= (int64_t)(2 * FC_DEBT_UNITS_MAX);
+        fits = countable && place->due_ns <= latest_ns && place->due_ns != FLOWCTL_FOREVER;
     }
     if (!fits) return *answer = fc_bucket_deny(s, place->due_ns, s->now_ns), true;
     if (!inside && !fc_cell_swap(&l->cell, &s->view, place->end)) return false;
     *booked = place->due_ns > s->now_ns ? BOOKED_AHEAD : BOOKED_NOW;
     /* What was taken at the end and is due now needs no place; inside, it must be remembered until it is swept. */
-    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, place->start);
+    if (inside || *booked == BOOKED_AHEAD) fc_bookings_insert(&l->bookings, b, before, s->view.word);
     if (inside && *booked == BOOKED_NOW) fc_bookings_sweep(&l->bookings, s->now_ns, s->view.profile.unit);
     *answer = fc_bucket_allow(s, b->permits, place->due_ns, inside ? s->view.word : place->end);
     return true;

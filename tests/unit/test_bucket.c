@@ -420,35 +420,6 @@ static void a_level_that_was_there_at_the_anchor_is_dated_there(void **state) {
     assert_int_equal(fc_bucket_time_of(&w.profile, &w.slope, w.profile.x1 - w.profile.burst), 77);
 }
 
-static void a_booking_is_a_take_at_the_first_time_it_fits(void **state) {
-    (void)state;
-    uint64_t random = test_seed("bucket_book");
-    unsigned booked = 0, later = 0;
-    for (int i = 0; i < 5 * WORLDS; i++) {
-        struct world w;
-        make_random(&w, &random, FC_HORIZON_NS);
-        uint64_t now = random_time(&w, &random), units = 2 * test_magnitude(&random, w.profile.burst / 2), after = 0, due = 0;
-        wide v = produced(&w, now, NULL), there = 2 * ((wide)test_magnitude(&random, w.profile.burst / 2) -
-                                                       (wide)test_magnitude(&random, FC_DEBT_UNITS_MAX));
-        wide lag = there - v; /* so that `there` units are there now */
-        uint64_t word = w.profile.x1 - (uint64_t)lag;
-        bool done = fc_bucket_book(&w.profile, &w.slope, word, units, now, FLOWCTL_FOREVER, &after, &due);
-        if (define(&w, lag, now).available >= (wide)units) assert_true(done && due == now);
-        else assert_true(first_time_of(&w, due, (wide)units - lag));
-        if (!done) {
-            assert_true(due == FLOWCTL_FOREVER || (wide)units - there > 2 * (wide)FC_DEBT_UNITS_MAX);
-            continue;
-        }
-        booked++, later += due > now;
-        assert_true(after == w.profile.x1 + (uint64_t)define(&w, lag, due).base + units);
-        uint64_t same;
-        assert_true(fc_bucket_book(&w.profile, &w.slope, word, units, now, due, &after, &same) && same == due);
-        if (due > now) assert_false(fc_bucket_book(&w.profile, &w.slope, word, units, now, due - 1, &after, &same));
-        assert_int_equal(same, due); /* also when it is too late */
-    }
-    assert_true(booked > WORLDS && later > WORLDS / 10);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_grid_is_the_finest_that_can_be_counted),
@@ -468,7 +439,6 @@ int main(void) {
         cmocka_unit_test(a_level_is_reached_at_its_first_time_and_not_before),
         cmocka_unit_test(a_level_beyond_the_end_of_time_is_reached_never),
         cmocka_unit_test(a_level_that_was_there_at_the_anchor_is_dated_there),
-        cmocka_unit_test(a_booking_is_a_take_at_the_first_time_it_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,6 +290,18 @@ static void a_reset_empties_and_leaves_debt(void **state) {
     }
 }
 
+static void a_reset_leaves_what_settling_owes(void **state) {
+    (void)state;
+    struct bucket b = bucket_new(flowctl_per_second(10), 20, 2);
+    flowctl_receipt r;
+    assert_int_equal(flowctl_acquire_estimate(b.limiter, 1, 0, &r).verdict, FLOWCTL_ALLOW);
+    assert_int_equal(flowctl_settle(&r, 7).charged, 6);
+    assert_ok(flowctl_limiter_reset(b.limiter));
+    assert_int_equal(bucket_info(&b).debt, 5);
+    assert_int_equal(flowctl_time_until(b.limiter, 1), 600 * MS);
+    bucket_free(&b);
+}
+
 /* ---- threads ---- */
 
 #define WRITERS 3
@@ -359,6 +371,7 @@ int main(void) {
         cmocka_unit_test(a_reservation_above_a_smaller_burst_is_honoured),
         cmocka_unit_test(a_cancelled_place_survives_a_change),
         cmocka_unit_test(a_reset_empties_and_leaves_debt),
+        cmocka_unit_test(a_reset_leaves_what_settling_owes),
         cmocka_unit_test(writers_take_turns_and_readers_see_whole_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 #include "unit/fixture.h"
 
 #include "core/limiter.h"
+#include "support/oracle.h"
+#include "support/seed.h"
 
 #define SEC FLOWCTL_NS_PER_SEC
 #define MS FLOWCTL_NS_PER_MS
@@ -210,6 +212,42 @@ static void room_further_back_than_the_burst_is_gone(void **state) {
     assert_int_equal(flowctl_reserve(b.limiter, 1, 0, &a).verdict, FLOWCTL_DENY);
     booked(&b, 1, 2000);
     bucket_free(&b);
+}
+
+#define MOST 3
+
+/* Books and cancels, with a change of the limit in between, and returns what it admits, all at one moment. */
+static void book_and_cancel(const struct bucket *b, const struct oracle_limit *limit, uint64_t *random,
+                            struct oracle_log *log) {
+    flowctl_reservation r[12];
+    for (size_t k = 0; k < COUNT(r); k++) {
+        uint64_t permits = test_below(random, 2) == 0 ? MOST : 1 + test_below(random, MOST);
+        if (k == COUNT(r) / 2) flowctl_set_limit(b->limiter, flowctl_per_second(limit->permits), limit->burst, NULL);
+        flowctl_reserve(b->limiter, permits, FLOWCTL_FOREVER, &r[k]);
+        if (k > 1 && test_below(random, 3) == 0) flowctl_cancel(&r[test_below(random, k)]);
+    }
+    for (size_t k = 0; k < COUNT(r); k++) {
+        uint64_t due_ns = flowctl_reservation_due_ns(&r[k]);
+        if (due_ns != 0) oracle_record(log, due_ns, r[k].permits);
+    }
+}
+
+/* Whole bursts, at rates that are whole at no nanosecond. */
+static void places_that_are_taken_again_keep_the_limit_to_the_last_unit(void **state) {
+    (void)state;
+    uint64_t random = test_seed("reservations_places");
+    unsigned over = 0;
+    for (int i = 0; i < 20000; i++) {
+        struct oracle_limit limit = {test_magnitude(&random, UINT64_C(10000000000)), SEC, MOST + test_below(&random, 3)};
+        struct bucket b = bucket_new(flowctl_per_second(10), 10, 0);
+        struct oracle_log log = {NULL, 0, 0};
+        book_and_cancel(&b, &limit, &random, &log);
+        struct oracle_verdict v = oracle_judge(&log, &limit);
+        if (v.excess > 0 && over++ == 0) oracle_passes("the first", &log, &limit);
+        oracle_free(&log);
+        bucket_free(&b);
+    }
+    if (over != 0) fail_msg("%u of 20000 are over the limit", over);
 }
 
 /* ---- once ---- */
@@ -516,6 +554,7 @@ int main(void) {
         cmocka_unit_test(a_place_too_late_for_the_wait_is_denied_with_its_time),
         cmocka_unit_test(a_place_that_nobody_takes_expires_and_is_counted),
         cmocka_unit_test(room_further_back_than_the_burst_is_gone),
+        cmocka_unit_test(places_that_are_taken_again_keep_the_limit_to_the_last_unit),
         cmocka_unit_test(cancelling_twice_gives_back_once_also_by_copies),
         cmocka_unit_test(after_it_was_due_nothing_is_given_back),
         cmocka_unit_test(after_close_nothing_is_given_back),
