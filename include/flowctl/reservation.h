@@ -34,8 +34,8 @@ typedef struct flowctl_reservation {
 /**
  * Books `permits` at the first time they fit behind all earlier bookings, or into a place that was cancelled, if that is at most
  * `max_wait_ns` ahead, and charges them. ALLOW: use them now. DELAY: use them after retry_after_ns (at now_ns). DENY: not booked, nothing
- * charged; retry_after_ns is then how long it would have been. While bookings are ahead, nobody's try succeeds. Bookings reach at most
- * 10 years ahead and about 2^59 units (info.units_per_permit); what would lie beyond is DENY.
+ * charged; retry_after_ns is then how long it would have been. While bookings are ahead, nobody's try succeeds. Bookings reach 2^59
+ * units ahead (info.units_per_permit), which is 1.8 years at the least; what would lie beyond is DENY.
  * NEVER: more than the burst. Paused: DENY, FLOWCTL_FOREVER. Status NO_MEMORY, CLOSED, INVALID_ARGUMENT: DENY, not booked.
  * `reservation` may be NULL if it will never be cancelled. It is filled in whatever the answer; unless that is DELAY there is nothing in
  * it to cancel (permits that were granted at once can only be settled: settle.h).

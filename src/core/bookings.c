@@ -85,7 +85,8 @@ void fc_bookings_sweep(struct fc_bookings *b, uint64_t now_ns, uint64_t unit) {
 
 /* ---- places ---- */
 
-struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns) {
+struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms,
+                                  uint64_t now_ns) {
     const struct fc_bucket_profile *p = &terms->profile;
     uint64_t units = booking->permits * p->unit;
     struct fc_place place = {start, start + units, FLOWCTL_FOREVER};
@@ -200,8 +201,8 @@ uint64_t fc_bookings_plan_carry(struct fc_bookings *b, const struct fc_bucket_pr
     uint64_t base = later_of(b->base, now.ceil - old->burst);
     uint64_t cursor = b->planned_base = carried(base, old, now, &later->profile);
     for (struct fc_booking *e = b->first; e != NULL; e = e->next) {
-        e->planned =
-            fc_bookings_place(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later, later->profile.t0_ns);
+        e->planned = fc_bookings_place(e, later_of(cursor, carried(e->place.start, old, now, &later->profile)), later,
+                                       later->profile.t0_ns);
         cursor = e->planned.end;
     }
     return cursor;

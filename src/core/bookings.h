@@ -53,7 +53,8 @@ void fc_bookings_cleanup(struct fc_bookings *bookings, const flowctl_allocator *
  * than it needed; a booking of nearly the whole burst is then like a grant from a full bucket: it takes what lies behind ceil(x) - burst, and
  * nothing else may reach beyond floor(x) - burst, so its place begins there.
  */
-struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms, uint64_t now_ns);
+struct fc_place fc_bookings_place(const struct fc_booking *booking, uint64_t start, const struct fc_terms *terms,
+                                  uint64_t now_ns);
 
 /* Those that are due are over. */
 void fc_bookings_sweep(struct fc_bookings *bookings, uint64_t now_ns, uint64_t unit);

@@ -36,7 +36,7 @@ flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_l
     l->bytes = bytes;
     memcpy(l->id, id, id_bytes);
     if (pthread_mutex_init(&l->lock, NULL) != 0) goto fail;
-    if (pthread_cond_init(&l->no_waiters, NULL) != 0) {
+    if (pthread_cond_init(&l->nobody_inside, NULL) != 0) {
         pthread_mutex_destroy(&l->lock);
         goto fail;
     }
@@ -58,7 +58,7 @@ void fc_limiter_stop_waiting(flowctl_limiter *l, struct fc_waiter *waiter) {
     if (waiter->next != NULL) waiter->next->previous = waiter->previous;
     if (waiter->previous != NULL) waiter->previous->next = waiter->next;
     else l->waiters = waiter->next;
-    if (--l->waiter_count == 0) pthread_cond_broadcast(&l->no_waiters);
+    if (--l->waiter_count == 0) pthread_cond_broadcast(&l->nobody_inside);
 }
 
 void flowctl_limiter_close(flowctl_limiter *limiter) {
@@ -76,11 +76,11 @@ void flowctl_limiter_destroy(flowctl_limiter *limiter) {
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_mutex_lock(&limiter->lock);
-    while (limiter->waiter_count != 0) pthread_cond_wait(&limiter->no_waiters, &limiter->lock);
+    while (limiter->waiter_count != 0 || limiter->guests != 0) pthread_cond_wait(&limiter->nobody_inside, &limiter->lock);
     pthread_mutex_unlock(&limiter->lock);
     pthread_setcancelstate(state, NULL);
     fc_bookings_cleanup(&limiter->bookings, &limiter->allocator);
-    pthread_cond_destroy(&limiter->no_waiters);
+    pthread_cond_destroy(&limiter->nobody_inside);
     pthread_mutex_destroy(&limiter->lock);
     fc_release(&limiter->allocator, limiter, limiter->bytes);
 }
@@ -249,10 +249,44 @@ static flowctl_decision acquire(flowctl_limiter *l, uint64_t permits, uint64_t m
     return l->ops->reserve(l, permits, max_wait_ns, now_ns, NULL);
 }
 
+static void leave(void *limiter) {
+    flowctl_limiter *l = limiter;
+    pthread_mutex_lock(&l->lock);
+    if (--l->guests == 0) pthread_cond_broadcast(&l->nobody_inside);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* Whoever destroys the limiter waits for those who wait in acquire; those who are watched stay until they have told of it. */
+static void acquire_and_tell(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                             flowctl_receipt *receipt, flowctl_decision *d, bool *charged) {
+    pthread_mutex_lock(&l->lock);
+    l->guests++;
+    pthread_mutex_unlock(&l->lock);
+    pthread_cleanup_push(leave, l);
+    *d = acquire(l, permits, max_wait_ns, now_ns, receipt);
+    *charged = d->verdict == FLOWCTL_ALLOW || d->verdict == FLOWCTL_DELAY;
+    *d = conclude(l, permits, *d);
+    pthread_cleanup_pop(1);
+}
+
+/* Behind a wait nothing of the limiter is touched: it may be gone. */
+static flowctl_decision acquire_maybe_watched(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
+                                              flowctl_receipt *receipt, bool *charged) {
+    flowctl_decision d;
+    if (!atomic_load_explicit(&l->cell.plain, memory_order_relaxed)) {
+        acquire_and_tell(l, permits, max_wait_ns, now_ns, receipt, &d, charged);
+        return d;
+    }
+    d = l->ops->acquire(l, permits, max_wait_ns, now_ns, receipt);
+    *charged = d.verdict == FLOWCTL_ALLOW;
+    return d;
+}
+
 flowctl_decision flowctl_acquire_at(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns) {
     if (limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
     if (permits == 0) return granted_nothing(limiter, now_ns);
-    return conclude(limiter, permits, acquire(limiter, permits, max_wait_ns, now_ns, NULL));
+    bool charged;
+    return acquire_maybe_watched(limiter, permits, max_wait_ns, now_ns, NULL, &charged);
 }
 
 flowctl_decision flowctl_acquire(flowctl_limiter *limiter, uint64_t permits, uint64_t max_wait_ns) {
@@ -301,10 +335,9 @@ flowctl_decision flowctl_acquire_estimate_at(flowctl_limiter *limiter, uint64_t 
                                              flowctl_receipt *receipt, uint64_t now_ns) {
     if (receipt != NULL) *receipt = (flowctl_receipt){.limiter = NULL};
     if (receipt == NULL || limiter == NULL) return fc_refused(FLOWCTL_INVALID_ARGUMENT, now_ns);
-    flowctl_decision d =
-        estimate == 0 ? granted_nothing(limiter, now_ns) : acquire(limiter, estimate, max_wait_ns, now_ns, receipt);
-    bool charged = d.verdict == FLOWCTL_ALLOW || d.verdict == FLOWCTL_DELAY;
-    if (estimate != 0) d = conclude(limiter, estimate, d);
+    bool charged = true;
+    flowctl_decision d = estimate == 0 ? granted_nothing(limiter, now_ns)
+                                       : acquire_maybe_watched(limiter, estimate, max_wait_ns, now_ns, receipt, &charged);
     if (d.verdict != FLOWCTL_ALLOW) return d;
     receipt->limiter = limiter;
     receipt->permits = estimate;

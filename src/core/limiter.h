@@ -98,7 +98,8 @@ struct flowctl_limiter {
     struct fc_bookings bookings;
     struct fc_waiter *waiters;
     uint64_t waiter_count;
-    pthread_cond_t no_waiters;
+    uint64_t guests; /* threads inside acquire that will tell a listener about it */
+    pthread_cond_t nobody_inside;
     struct fc_mark marks[2]; /* older, newer */
     struct fc_counters counters;
     char id[];
@@ -125,7 +126,7 @@ struct fc_limiter_setup {
     const struct fc_limiter_ops *ops;
 };
 
-/* A thread begins and ends to wait. Under the lock; destroy waits for the end. */
+/* A thread begins and ends to wait. Under the lock; destroy waits until nobody does. */
 void fc_limiter_wait(flowctl_limiter *limiter, struct fc_waiter *waiter, struct fc_sleeper *sleeper);
 void fc_limiter_stop_waiting(flowctl_limiter *limiter, struct fc_waiter *waiter);
 
