@@ -8,7 +8,7 @@
 struct fct_field_text {
     const char *text; /* NULL: the line has no such field */
     size_t length;
-    size_t column; /* of its first byte, from 1 */
+    size_t column; /* of its first byte, from 1; 0 if it is not known */
     bool verbatim; /* the text is that of the line, not a copy without escapes: then any byte's column is known */
 };
 

@@ -27,6 +27,12 @@ void fct_log_parser_init(struct fct_log_parser *parser, const struct fct_log_for
                                       .cost_column = fields->cost_column};
 }
 
+/* Any format may have been tried before one was found. */
+void fct_log_parser_cleanup(struct fct_log_parser *parser) {
+    for (size_t i = 0; i < FORMATS; i++)
+        if (formats[i]->cleanup != NULL) formats[i]->cleanup(parser);
+}
+
 /* No host and no sensible name of a field begins with a brace; and only who expects names of fields has given some. */
 static const struct fct_log_format *guess(const struct fct_log_parser *parser, const char *line, size_t length) {
     while (length > 0 && *line == ' ') line++, length--;

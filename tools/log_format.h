@@ -24,6 +24,7 @@ enum fct_parsed {
 };
 
 struct fct_pattern;
+struct json_tokener;
 
 /* Where the time and the cost stand in a line, for the formats whose lines don't say it themselves. */
 struct fct_log_fields {
@@ -41,6 +42,7 @@ struct fct_log_parser {
     const struct fct_log_fields *fields;
     size_t time_column, cost_column; /* CSV, once the header is read; time_column 0: not yet */
     const char *missing;
+    struct json_tokener *json; /* JSON; NULL: not needed yet */
 };
 
 struct fct_log_format {
@@ -48,6 +50,7 @@ struct fct_log_format {
     /* The line has no line end and at least one byte; none of them is NUL. BROKEN: *fault is filled in. */
     enum fct_parsed (*parse)(struct fct_log_parser *parser, const char *line, size_t length, struct fct_event *event,
                              struct fct_fault *fault);
+    void (*cleanup)(struct fct_log_parser *parser); /* frees what parse() has kept in it; NULL: it keeps nothing */
 };
 
 extern const struct fct_log_format fct_format_combined, fct_format_json, fct_format_csv, fct_format_regex;
@@ -61,6 +64,7 @@ void fct_log_format_names(char *out, size_t size);
 /* `fields` must outlive the parser. */
 void fct_log_parser_init(struct fct_log_parser *parser, const struct fct_log_format *format,
                          const struct fct_log_fields *fields);
+void fct_log_parser_cleanup(struct fct_log_parser *parser);
 
 enum fct_parsed fct_log_parse(struct fct_log_parser *parser, const char *line, size_t length, struct fct_event *event,
                               struct fct_fault *fault);

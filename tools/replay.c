@@ -171,6 +171,7 @@ static int run(const struct fct_replay_options *options) {
     fct_judge_cleanup(&r.judge);
     fct_judge_cleanup(&r.shadow);
     fct_sorter_cleanup(&r.sorter);
+    fct_log_parser_cleanup(&r.parser);
     fct_line_reader_close(&r.reader);
     return status;
 }

@@ -17,7 +17,7 @@ TREE = {
     "src/flow/breaker.h": "",
     "src/backend/redis/redis.c": '#include <hiredis/hiredis.h>\n#include "base/error.h"\n',
     "src/backend/memory/memory.h": "",
-    "tools/main.c": '#include <flowctl/flowctl.h>\n#include <jansson.h>\n#include "command.h"\n',
+    "tools/main.c": '#include <flowctl/flowctl.h>\n#include <json-c/json.h>\n#include "command.h"\n',
     "tools/command.h": "",
     "examples/one.c": "#include <flowctl/flowctl.h>\n#include <stdio.h>\n",
 }
@@ -44,7 +44,7 @@ PLANTS = [
     ("tools/main.c", '#include "base/error.h"'),
     ("tools/main.c", '#include "../src/core/limiter.h"'),
     ("examples/one.c", '#include "base/error.h"'),
-    ("examples/one.c", "#include <jansson.h>"),
+    ("examples/one.c", "#include <json-c/json.h>"),
     ("src/odd/new.c", "#include <stdio.h>"),
 ]
 

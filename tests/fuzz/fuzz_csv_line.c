@@ -84,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (parsed == FCT_PARSED_WRONG_HEADER) EXPECT(parser.missing != NULL);
         if (parsed == FCT_PARSED_HEADER) check_line(&parser, line, second);
     }
+    fct_log_parser_cleanup(&parser);
     free(header);
     free(line);
     return 0;

@@ -19,7 +19,9 @@ static int check(const char *line, size_t length, const struct fct_log_format *f
     struct fct_log_parser parser;
     struct fct_fault fault = {NULL, 0};
     fct_log_parser_init(&parser, format, &fields);
-    if (fct_log_parse(&parser, line, length, event, &fault) == FCT_PARSED_EVENT) {
+    enum fct_parsed parsed = fct_log_parse(&parser, line, length, event, &fault);
+    fct_log_parser_cleanup(&parser);
+    if (parsed == FCT_PARSED_EVENT) {
         expect(parser.format != NULL);
         expect(event->time_ns < NEWEST_NS && event->time_ns % FLOWCTL_NS_PER_SEC == 0);
         expect(length >= sizeof "h - - [17/May/2015:10:05:03 +0000] \"\" 200 -" - 1);

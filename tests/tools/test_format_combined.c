@@ -24,6 +24,7 @@ static bool parse(const char *text, size_t length, struct fct_event *event, stru
     bool read = fct_log_parse(&parser, line, length, event, fault) == FCT_PARSED_EVENT;
     free(line);
     assert_true(read == (parser.format != NULL));
+    fct_log_parser_cleanup(&parser);
     return read;
 }
 
