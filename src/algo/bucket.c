@@ -1,8 +1,6 @@
 #include "algo/bucket.h"
 
-/* Burst and bookings have bounds of the same size, so the larger of the two decides. */
-_Static_assert(FC_BURST_UNITS_MAX == FC_DEBT_UNITS_MAX, "one bound for both");
-
+/* Burst and bookings have bounds of the same size (FC_DEBT_UNITS_MAX is defined so), and the larger of the two decides. */
 static bool grid_fits(fc_u128 unit, const flowctl_rate *rate, uint64_t most) {
     return unit * most <= FC_BURST_UNITS_MAX && unit * rate->permits <= (fc_u128)FC_REFILL_UNITS_PER_NS_MAX * rate->period_ns;
 }

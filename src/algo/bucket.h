@@ -27,7 +27,7 @@
 /* Bounds in units (not doubled): burst + refill over the horizon + booked ahead stay below 2^62, so that doubled differences have a sign. */
 #define FC_BURST_UNITS_MAX (UINT64_C(1) << 59)
 #define FC_REFILL_UNITS_PER_NS_MAX 10 /* x 10 years < 3.2 x 10^18 */
-#define FC_DEBT_UNITS_MAX (UINT64_C(1) << 59)
+#define FC_DEBT_UNITS_MAX FC_BURST_UNITS_MAX
 
 /* P / Q scaled by 2^FC_SCALE_BITS, rounded up: dt * mult >> FC_SCALE_BITS is floor(dt * P / Q) exactly, for dt < 2^64 and Q < 2^59. */
 #define FC_SCALE_BITS 124

@@ -28,7 +28,7 @@ bool fc_bucket_see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns,
 flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uint64_t date_ns, uint64_t after);
 flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint64_t now_ns);
 flowctl_decision fc_bucket_never(const struct fc_sight *s, uint64_t now_ns);
-void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *answer);
+void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *d);
 
 /*
  * Takes `permits`, all or none, and counts it. True: *answer is final, and *age, unless NULL, the age at the grant. False: they are not there now.
@@ -44,9 +44,9 @@ void fc_bucket_begin(flowctl_limiter *l, struct fc_terms *terms, int64_t there, 
 void fc_bucket_move_anchor(flowctl_limiter *l, uint64_t now_ns);
 void fc_bucket_move_anchor_unlocked(flowctl_limiter *l, uint64_t now_ns);
 
-/* Says what is wrong with a rate or burst, and the nearest that is right. `what` introduces the message. */
+/* Says what is wrong with a rate or burst that were asked for; `rate` and `burst` are the nearest that are right. */
 flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flowctl_rate asked, uint64_t asked_burst,
-                                 const flowctl_rate *nearest, uint64_t nearest_burst, flowctl_error *err);
+                                 const flowctl_rate *rate, uint64_t burst, flowctl_error *err);
 
 /* ---- the operations, by file ---- */
 

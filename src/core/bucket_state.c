@@ -39,6 +39,7 @@ flowctl_status fc_bucket_read(flowctl_limiter *l, flowctl_limiter_info *info, ui
  *  8  length of all        ..                       last 4: CRC-32 of what is before
  * 12  length of the id
  */
+static const unsigned char snapshot_magic[4] = {'F', 'L', 'O', 'W'};
 #define SNAPSHOT_VERSION 1
 #define SNAPSHOT_TOKEN_BUCKET 1
 #define SNAPSHOT_FIXED 56
@@ -66,7 +67,7 @@ flowctl_status fc_bucket_snapshot(flowctl_limiter *l, void *buffer, size_t room,
     if (!open) return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.60s\": is closed", l->id);
     const struct fc_bucket_profile *p = &s.view.profile;
     int64_t there = fc_bucket_available(p, fc_bucket_level_at(p, s.now_ns), s.view.word);
-    memcpy(out, "FLOW", 4);
+    memcpy(out, snapshot_magic, sizeof snapshot_magic);
     fc_put16(out + 4, SNAPSHOT_VERSION);
     fc_put16(out + 6, SNAPSHOT_TOKEN_BUCKET);
     fc_put32(out + 8, (uint32_t)*length);
@@ -89,7 +90,7 @@ static flowctl_status damaged(flowctl_error *err, int offset, const char *what) 
 static flowctl_status check_frame(const flowctl_limiter *l, const unsigned char *in, size_t length, flowctl_error *err) {
     size_t id_bytes = strlen(l->id);
     if (length < SNAPSHOT_FIXED + SNAPSHOT_CHECKSUM) return damaged(err, (int)length, "too short for a snapshot");
-    if (memcmp(in, "FLOW", 4) != 0) return damaged(err, 0, "not a snapshot");
+    if (memcmp(in, snapshot_magic, sizeof snapshot_magic) != 0) return damaged(err, 0, "not a snapshot");
     if (fc_get16(in + 4) != SNAPSHOT_VERSION)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, 4, "restore: version is %u, this library knows %d: upgrade it",
                        fc_get16(in + 4), SNAPSHOT_VERSION);
