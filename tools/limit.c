@@ -38,12 +38,10 @@ static flowctl_status check(struct fct_limit *limit, flowctl_error *err) {
 }
 
 /* Rate, then burst, then both together: each message is about as little as possible. */
-int fct_limit_read(struct fct_limit *limit, const char *command, const char *prefix, const char *rate_text,
+int fct_limit_read(struct fct_limit *limit, const char *command, const char *const options[2], const char *rate_text,
                    const char *burst_text) {
     flowctl_error err = {.offset = -1};
-    char limit_option[32], burst_option[32];
-    snprintf(limit_option, sizeof limit_option, "--%slimit", prefix);
-    snprintf(burst_option, sizeof burst_option, "--%sburst", prefix);
+    const char *limit_option = options[0], *burst_option = options[1];
     *limit = (struct fct_limit){.text = rate_text};
     if (flowctl_rate_parse(rate_text, &limit->rate, &limit->unit, &err) != FLOWCTL_OK)
         return fct_usage_error_in(command, limit_option, rate_text, &err);

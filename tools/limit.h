@@ -15,10 +15,9 @@ struct fct_limit {
 
 /*
  * Reads `rate_text` and `burst_text`, NULL for the default: the count of the rate, 600 for "600/min", rounded up to a
- * whole permit. Returns FCT_EXIT_DONE, or says what is wrong and returns FCT_EXIT_USAGE. `prefix` is that of the options,
- * "shadow-" in --shadow-limit.
+ * whole permit. Returns FCT_EXIT_DONE, or says what is wrong, with the names of the options, and returns FCT_EXIT_USAGE.
  */
-int fct_limit_read(struct fct_limit *limit, const char *command, const char *prefix, const char *rate_text,
+int fct_limit_read(struct fct_limit *limit, const char *command, const char *const options[2], const char *rate_text,
                    const char *burst_text);
 
 #endif

@@ -10,7 +10,7 @@ const char fct_replay_help[] =
     "  --limit RATE          COUNT/PERIOD: 600/min, 7/13s, 1.5k/s, 5MB/s (required)\n"
     "  --burst COUNT         permits that may pass at once (default: the COUNT of the limit)\n"
     "  --mode deny|delay     what does not fit is refused, or waits (default: deny)\n"
-    "  --shadow-limit RATE   a second limit beside the first: what would it have treated differently?\n"
+    "  --shadow RATE         a second limit beside the first: what would it have treated differently?\n"
     "  --shadow-burst COUNT  its burst (default: the COUNT of the shadow limit)\n"
     "\n"
     "the log:\n"
@@ -36,7 +36,7 @@ const char fct_replay_help[] =
     "  flowctl replay --limit 600/min --burst 50 access.log\n"
     "  flowctl replay --limit 5MB/s --mode delay --output json access.log\n"
     "  zcat access.log.*.gz | flowctl replay --limit 20/s --sort-window 5min -\n"
-    "  flowctl replay --limit 100/s --shadow-limit 80/s --time ts --cost size requests.csv\n"
+    "  flowctl replay --limit 100/s --shadow 80/s --time ts --cost size requests.csv\n"
     "  flowctl replay --limit 9/s --format regex --pattern '^(?<time>\\S+ \\S+) POST ' app.log\n"
     "\n"
     "exit status: 0 done, 1 input or output failed, 2 wrong usage, 130 interrupted (with a report)\n";

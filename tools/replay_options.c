@@ -41,14 +41,16 @@ static int read_sort_window(struct fct_replay_options *o, const char *value) {
 }
 
 /* One cost serves both limits: bytes for the one and requests for the other would compare nothing. */
+static const char *const limit_options[] = {"--limit", "--burst"}, *const shadow_options[] = {"--shadow", "--shadow-burst"};
+
 static int read_shadow(struct fct_replay_options *o, const struct words *w) {
     if (w->shadow_limit == NULL && w->shadow_burst != NULL)
-        return fct_usage_error(name, "--shadow-burst: is for a --shadow-limit, and there is none");
+        return fct_usage_error(name, "--shadow-burst: is for a --shadow, and there is none");
     if (w->shadow_limit == NULL) return FCT_EXIT_DONE;
-    int status = fct_limit_read(&o->shadow, name, "shadow-", w->shadow_limit, w->shadow_burst);
+    int status = fct_limit_read(&o->shadow, name, shadow_options, w->shadow_limit, w->shadow_burst);
     if (status != FCT_EXIT_DONE || w->log.cost != NULL || o->shadow.unit == o->limit.unit) return status;
     return fct_usage_error(name,
-                           "--shadow-limit: one of the two limits is in bytes and one is not: say with --cost what both count");
+                           "--shadow: one of the two limits is in bytes and one is not: say with --cost what both count");
 }
 
 static int read_file(struct fct_replay_options *o, int argc, char **argv) {
@@ -63,7 +65,7 @@ static int read_file(struct fct_replay_options *o, int argc, char **argv) {
 /* In an order in which each part knows what it needs; the first mistake is the one that is reported. */
 static int understand(struct fct_replay_options *o, const struct words *w, int argc, char **argv) {
     if (w->limit == NULL) return fct_usage_error(name, "--limit is missing: give a rate, as --limit 600/min");
-    int status = fct_limit_read(&o->limit, name, "", w->limit, w->burst);
+    int status = fct_limit_read(&o->limit, name, limit_options, w->limit, w->burst);
     if (status == FCT_EXIT_DONE) status = read_shadow(o, w);
     if (status == FCT_EXIT_DONE) status = read_mode(o, w->mode);
     if (status == FCT_EXIT_DONE) status = read_output(o, w->output);
@@ -100,7 +102,7 @@ bool fct_replay_options_read(struct fct_replay_options *options, int argc, char 
     };
     static const struct option known[] = {{"limit", required_argument, NULL, LIMIT},
                                           {"burst", required_argument, NULL, BURST},
-                                          {"shadow-limit", required_argument, NULL, SHADOW_LIMIT},
+                                          {"shadow", required_argument, NULL, SHADOW_LIMIT},
                                           {"shadow-burst", required_argument, NULL, SHADOW_BURST},
                                           {"mode", required_argument, NULL, MODE},
                                           {"sort-window", required_argument, NULL, SORT_WINDOW},

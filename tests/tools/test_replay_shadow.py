@@ -28,7 +28,7 @@ def numbered(cost):
 
 class Shadow(unittest.TestCase):
     def shadow(self, first, second, mode="deny", cost=1):
-        found = replay("--limit", first[0], "--burst", str(first[1]), "--shadow-limit", second[0], "--shadow-burst", str(second[1]),
+        found = replay("--limit", first[0], "--burst", str(first[1]), "--shadow", second[0], "--shadow-burst", str(second[1]),
                        "--mode", mode, "--cost", str(cost), SAMPLE)
         self.assertTrue(found["exact"] and found["shadow"]["exact"])
         return found
@@ -59,7 +59,7 @@ class Shadow(unittest.TestCase):
     def test_the_first_limit_is_not_disturbed(self):
         for mode in ("deny", "delay"):
             arguments = ("--limit", "60/min", "--burst", "10", "--mode", mode)
-            alone, beside = replay(*arguments, SAMPLE), replay(*arguments, "--shadow-limit", "7/13s", SAMPLE)
+            alone, beside = replay(*arguments, SAMPLE), replay(*arguments, "--shadow", "7/13s", SAMPLE)
             self.assertIsNone(alone.pop("shadow"))
             shadow = beside.pop("shadow")
             self.assertEqual(alone, beside)
@@ -70,15 +70,15 @@ class Shadow(unittest.TestCase):
             self.assertEqual((shadow["limit"], shadow["burst"], shadow["permits"], shadow["period_ns"]), ("7/13s", 7, 7, 13 * NS))
 
     def test_the_same_limit_differs_in_nothing(self):
-        shadow = replay("--limit", "60/min", "--burst", "10", "--shadow-limit", "1/s", "--shadow-burst", "10", SAMPLE)["shadow"]
+        shadow = replay("--limit", "60/min", "--burst", "10", "--shadow", "1/s", "--shadow-burst", "10", SAMPLE)["shadow"]
         self.assertEqual((shadow["limit_only"], shadow["shadow_only"], shadow["differences"], shadow["wait_difference_max_line"]),
                          (0, 0, [], None))
-        out = run("replay", "--limit", "1/s", "--shadow-limit", "60/min", "--shadow-burst", "1", SAMPLE)[1]
+        out = run("replay", "--limit", "1/s", "--shadow", "60/min", "--shadow-burst", "1", SAMPLE)[1]
         self.assertIn("no request is treated differently", out)
 
     def test_table(self):
         for mode, words in (("deny", ("allowed", "denied")), ("delay", ("at once", "held up"))):
-            arguments = ("replay", "--limit", "30/min", "--burst", "10", "--shadow-limit", "40/min", "--mode", mode)
+            arguments = ("replay", "--limit", "30/min", "--burst", "10", "--shadow", "40/min", "--mode", mode)
             shadow = json.loads(run(*arguments, "--output", "json", SAMPLE)[1])["shadow"]
             out = run(*arguments, SAMPLE)[1]
             self.assertIn("shadow limit 40/min, burst 40\n", out)
@@ -90,14 +90,14 @@ class Shadow(unittest.TestCase):
             self.assertEqual("greatest difference of waits" in out, mode == "delay")
 
     def test_rounding_of_the_shadow_is_told(self):
-        arguments = ("--limit", "1/s", "--shadow-limit", "1/9y", "--shadow-burst", "1T", SAMPLE)
+        arguments = ("--limit", "1/s", "--shadow", "1/9y", "--shadow-burst", "1T", SAMPLE)
         found = replay(*arguments)
         self.assertEqual((found["exact"], found["shadow"]["exact"]), (True, False))
         self.assertIn("note: the shadow limit may have been rounded", run("replay", *arguments)[1])
 
     def test_lines_are_counted_with_broken_ones(self):
         data = b"broken\n" + line(1) + b"\n" + line(1)
-        found = replay("--limit", "1/h", "--burst", "1", "--shadow-limit", "1/h", "--shadow-burst", "2", "-", data=data)["shadow"]
+        found = replay("--limit", "1/h", "--burst", "1", "--shadow", "1/h", "--shadow-burst", "2", "-", data=data)["shadow"]
         self.assertEqual(found["differences"], [{"line": 4, "time": "2015-05-17T10:00:01Z", "passes": "shadow"}])
 
 

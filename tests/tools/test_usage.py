@@ -66,14 +66,14 @@ class Usage(unittest.TestCase):
 
     def test_options_of_the_shadow(self):
         for arguments, *said in (
-            (("--shadow-burst", "5"), "--shadow-burst", "there is none"), (("--shadow-limit", "5"), "--shadow-limit: ", "    5\n     ^\n"),
-            (("--shadow-limit", "5/s", "--shadow-burst", "0"), "--shadow-burst: 0", "give at least 1"),
-            (("--shadow-limit", "5/s", "--shadow-burst", "x"), "--shadow-burst: ", "    x\n    ^\n"),
-            (("--shadow-limit", "5/s", "--shadow-burst", str(2 ** 62)), "--shadow-limit and --shadow-burst: ", str(2 ** 59)),
-            (("--shadow-limit", "5kB/s"), "--shadow-limit: one of the two limits is in bytes", "--cost"),
+            (("--shadow-burst", "5"), "--shadow-burst", "there is none"), (("--shadow", "5"), "--shadow: ", "    5\n     ^\n"),
+            (("--shadow", "5/s", "--shadow-burst", "0"), "--shadow-burst: 0", "give at least 1"),
+            (("--shadow", "5/s", "--shadow-burst", "x"), "--shadow-burst: ", "    x\n    ^\n"),
+            (("--shadow", "5/s", "--shadow-burst", str(2 ** 62)), "--shadow and --shadow-burst: ", str(2 ** 59)),
+            (("--shadow", "5kB/s"), "--shadow: one of the two limits is in bytes", "--cost"),
         ):
             self.assert_wrong((*GOOD[:3], *arguments, "-"), *said)
-        self.assertEqual(run("replay", "--limit", "1/s", "--shadow-limit", "5kB/s", "--cost", "bytes", "-", data=line(1))[0], 0)
+        self.assertEqual(run("replay", "--limit", "1/s", "--shadow", "5kB/s", "--cost", "bytes", "-", data=line(1))[0], 0)
 
     def test_huge_values(self):
         self.assert_wrong((*GOOD[:3], "--burst", "9" * 30, "-"), "64 bits")
