@@ -13,7 +13,7 @@
  * the permits back let too many through (docs/algorithms.md).
  *
  * THREADS. Any; a short lock, never blocks otherwise. COST: constant; with bookings ahead, a walk along them for cancel, for reserve while
- * there is a cancelled place, and for a change of the settings (some 10 ns each). A reservation that has to wait takes about 130 bytes from
+ * there is a cancelled place, and for a change of the settings (some 10 ns each). A reservation that has to wait takes about 110 bytes from
  * the limiter's allocator (31 at a time, kept for the next until the limiter is destroyed).
  */
 #ifndef FLOWCTL_RESERVATION_H
