@@ -18,8 +18,12 @@
  * WHAT HOLDS (G1): over any interval of length W, the permits granted by decisions dated in it are at most burst + rate x W, exactly,
  * under any number of threads and any order of times. A decision is dated `now_ns` of flowctl_decision (a reservation at its due time).
  *
- * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire (and flowctl_acquire_estimate) blocks.
- * The try forms take no lock, allocate nothing and make no system call beyond the clock.
+ * Two things go beyond it, by bounds that their headers give: what settling charges as debt (settle.h), and a reservation for more than a burst
+ * that was lowered after it was booked (change.h).
+ *
+ * THREADS. Every verb may be called by any thread at any time between create and destroy. Only flowctl_acquire and
+ * flowctl_acquire_estimate block. The try forms take no lock, allocate nothing and make no system call beyond the clock (but for a grant
+ * at a time more than 10 years from the limiter's anchor: that takes a short lock, once).
  *
  * FORK. In the child a limiter is a private copy with the state of the moment; do not use it if another thread was inside a verb.
  *
