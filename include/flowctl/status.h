@@ -16,7 +16,13 @@ FLOWCTL_BEGIN
     X(FLOWCTL_NO_MEMORY, 4, "no memory")                                              \
     X(FLOWCTL_CLOSED, 5, "the object is closed")                                      \
     X(FLOWCTL_BAD_SIZE, 6, "an options struct has a size this library does not know") \
-    X(FLOWCTL_SYSTEM, 7, "the operating system refused")
+    X(FLOWCTL_SYSTEM, 7, "the operating system refused")                              \
+    X(FLOWCTL_UNSUPPORTED, 8, "the backend does not offer that")                      \
+    X(FLOWCTL_UNAVAILABLE, 9, "the store does not answer")                            \
+    X(FLOWCTL_TIMED_OUT, 10, "the time allowed is over")                              \
+    X(FLOWCTL_CONFLICT, 11, "somebody else was first")                                \
+    X(FLOWCTL_NOT_FOUND, 12, "there is no such thing")                                \
+    X(FLOWCTL_NOT_PERMITTED, 13, "the store does not permit that")
 
 typedef enum flowctl_status {
 #define FLOWCTL_STATUS_ENUM(name, value, text) name = value,

@@ -14,7 +14,7 @@ LIBC = set("""assert complex ctype errno fenv float inttypes iso646 limits local
     strings unistd sys/eventfd sys/mman sys/random sys/socket sys/stat sys/time sys/timerfd sys/types sys/epoll""".split())
 # Pure arithmetic: no clock, no lock, no memory, no I/O.
 PURE = {"stdbool", "stdint", "stddef", "limits", "float", "string"}
-PURE_PUBLIC = {"rate.h", "status.h", "limiter.h", "export.h"}
+PURE_PUBLIC = {"rate.h", "status.h", "limiter.h", "token_bucket.h", "export.h", "sys/lease.h", "sys/ledger.h"}
 
 BELOW = {
     "include": set(),
