@@ -45,8 +45,13 @@ typedef struct flowctl_ledger {
     uint64_t granted, used, back, expired;
     flowctl_session_id head; /* who needs more than there was, and is saved for */
     uint64_t head_need, head_until_clk_ns;
-    flowctl_ledger_session sessions[];
+    /* the sessions follow: flowctl_ledger_sessions() */
 } flowctl_ledger;
+
+/** Where the sessions lie: right behind the ledger. */
+static inline flowctl_ledger_session *flowctl_ledger_sessions(flowctl_ledger *ledger) {
+    return (flowctl_ledger_session *)(void *)(ledger + 1);
+}
 
 /** Bytes of a ledger with room for so many sessions at once. */
 #define FLOWCTL_LEDGER_BYTES(room) (sizeof(flowctl_ledger) + (size_t)(room) * sizeof(flowctl_ledger_session))
