@@ -82,6 +82,10 @@ void flowctl_ledger_init(flowctl_ledger *l, uint32_t room, uint64_t identity, fl
     l->quarantine_until_clk_ns = origin == FLOWCTL_LEDGER_FIRST ? 0 : 1;
 }
 
+void flowctl_ledger_extend(flowctl_ledger *l, uint32_t room) {
+    if (room > l->room) l->room = room;
+}
+
 /* ---- time ---- */
 
 static void remove_session(flowctl_ledger *l, uint32_t at) {

@@ -65,6 +65,9 @@ typedef enum flowctl_ledger_origin {
 /** Makes a new ledger in FLOWCTL_LEDGER_BYTES(room) bytes. `identity`: see flowctl_ledger_ask. The settings are those of the first ask. */
 FLOWCTL_API void flowctl_ledger_init(flowctl_ledger *ledger, uint32_t room, uint64_t identity, flowctl_ledger_origin origin);
 
+/** Tells a ledger whose block was made larger (flowctl_ledger_ask: NO_MEMORY) how many sessions there is room for now; never fewer. */
+FLOWCTL_API void flowctl_ledger_extend(flowctl_ledger *ledger, uint32_t room);
+
 /** Whether bytes that come from elsewhere are a ledger: its frame, counts and sums fit. */
 FLOWCTL_API bool flowctl_ledger_is_sound(const flowctl_ledger *ledger, size_t bytes);
 
