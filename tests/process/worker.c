@@ -60,12 +60,17 @@ static void note(int number) {
     else ending = 1;
 }
 
+/* Who starts a worker may block these, so that none comes before this. */
 static void catch_signals(void) {
+    sigset_t caught;
+    sigemptyset(&caught);
+    sigaddset(&caught, SIGTERM), sigaddset(&caught, SIGINT), sigaddset(&caught, SIGUSR1);
     struct sigaction action = {.sa_handler = note}, ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGXFSZ, &ignore, NULL);
+    sigprocmask(SIG_UNBLOCK, &caught, NULL);
 }
 
 /* ---- asking ---- */
