@@ -61,9 +61,12 @@ typedef struct flowctl_token_bucket_options {
     flowctl_sharing_options sharing; /**< With a backend. */
 } flowctl_token_bucket_options;
 
-#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT \
-    { sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED, 0, \
-      {FLOWCTL_AWAY_CLOSED, 0, 0, 0, 0, 0, 0} }
+#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT                                                                             \
+    {                                                                                                                 \
+        sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED, 0, { \
+            FLOWCTL_AWAY_CLOSED, 0, 0, 0, 0, 0, 0                                                                     \
+        }                                                                                                             \
+    }
 
 /** The initialiser as a function: zeroes `size` bytes and sets the size. NULL and a size below that of a size_t are ignored. */
 FLOWCTL_API void flowctl_token_bucket_options_init(flowctl_token_bucket_options *options, size_t size);

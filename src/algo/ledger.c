@@ -154,13 +154,25 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     clip(l);
 }
 
-static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) { return (const flowctl_ledger_session *)(const void *)(l + 1); }
+static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
+    return (const flowctl_ledger_session *)(const void *)(l + 1);
+}
 
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
         count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+    }
+    return count;
+}
+
+/* Those who got less than they wanted, lately; and whoever asks now. */
+static uint64_t hungry(const flowctl_ledger *l, const flowctl_ledger_session *self) {
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
+        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= l->clk_ns;
     }
     return count;
 }
@@ -177,7 +189,10 @@ static uint64_t lendable(const flowctl_ledger *l, const flowctl_ledger_session *
     if (saved_for_another(l, s->session)) there -= (int64_t)l->head_need;
     if (there <= 0) return 0;
     uint64_t share = most(1, 2 * l->terms.burst / most(1, active(l))), cap = most(share, need), out = out_of(s);
-    uint64_t grant = least(want, least((uint64_t)there, cap > out ? cap - out : 0));
+    uint64_t most_now = least((uint64_t)there, cap > out ? cap - out : 0);
+    /* Where several are short, each takes its part of what is there, and not the first all of it. */
+    uint64_t part = ((uint64_t)there + hungry(l, s) - 1) / hungry(l, s),
+             grant = least(want, least(most_now, most(part, need)));
     return grant < need ? 0 : grant;
 }
 
@@ -200,6 +215,7 @@ static uint64_t lend(flowctl_ledger *l, flowctl_ledger_session *s, uint64_t want
     l->out += grant;
     l->granted += grant;
     s->granted += grant;
+    s->short_clk_ns = grant < want ? l->clk_ns : 0;
     return grant;
 }
 
@@ -259,7 +275,8 @@ void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_
 /* ---- looking at it ---- */
 
 bool flowctl_ledger_is_sound(const flowctl_ledger *l, size_t bytes) {
-    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room || l->room > (bytes - sizeof *l) / sizeof(flowctl_ledger_session))
+    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room ||
+        l->room > (bytes - sizeof *l) / sizeof(flowctl_ledger_session))
         return false;
     if (!begun(l)) return l->count == 0 && l->out == 0;
     uint64_t out = 0;

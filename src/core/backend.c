@@ -157,7 +157,8 @@ uint64_t fc_backend_drive(flowctl_backend *b) {
     }
     /* Whoever asked to be driven since has written an earlier time. */
     uint64_t awake_ns = atomic_load(&b->awake_at_ns);
-    while (next_ns < awake_ns && !atomic_compare_exchange_weak(&b->awake_at_ns, &awake_ns, next_ns)) {}
+    while (next_ns < awake_ns && !atomic_compare_exchange_weak(&b->awake_at_ns, &awake_ns, next_ns)) {
+    }
     if (awake_ns < next_ns) next_ns = awake_ns;
     pthread_mutex_unlock(&b->driver);
     return next_ns;
@@ -195,19 +196,21 @@ static void name_member(flowctl_backend *b, const char *name) {
 static flowctl_status check_options(const flowctl_backend_options *o, flowctl_error *err) {
     if (o->size != sizeof *o)
         return fc_fail(err, FLOWCTL_BAD_SIZE, FC_NO_TEXT,
-                       "backend: options.size is %zu, this library knows %zu: start from FLOWCTL_BACKEND_OPTIONS_INIT", o->size,
-                       sizeof *o);
+                       "backend: options.size is %zu, this library knows %zu: start from FLOWCTL_BACKEND_OPTIONS_INIT",
+                       o->size, sizeof *o);
     flowctl_status status = flowctl_backend_check(o->ops, err);
     if (status != FLOWCTL_OK) return status;
     if (o->drive != FLOWCTL_DRIVE_THREAD && o->drive != FLOWCTL_DRIVE_POLL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "backend \"%.40s\": drive is %d: FLOWCTL_DRIVE_THREAD or FLOWCTL_DRIVE_POLL", o->ops->name, (int)o->drive);
+                       "backend \"%.40s\": drive is %d: FLOWCTL_DRIVE_THREAD or FLOWCTL_DRIVE_POLL", o->ops->name,
+                       (int)o->drive);
     if (o->drive == FLOWCTL_DRIVE_THREAD && o->clock != NULL && fc_clock_system_id(o->clock) == 0)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "backend \"%.40s\": clock is a manual one, by which no thread can sleep: use FLOWCTL_DRIVE_POLL", o->ops->name);
+                       "backend \"%.40s\": clock is a manual one, by which no thread can sleep: use FLOWCTL_DRIVE_POLL",
+                       o->ops->name);
     if (o->member != NULL && strlen(o->member) > FLOWCTL_MEMBER_NAME_MAX)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend \"%.40s\": member has %zu bytes: at most %d", o->ops->name,
-                       strlen(o->member), FLOWCTL_MEMBER_NAME_MAX);
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend \"%.40s\": member has %zu bytes: at most %d",
+                       o->ops->name, strlen(o->member), FLOWCTL_MEMBER_NAME_MAX);
     return FLOWCTL_OK;
 }
 
@@ -266,7 +269,8 @@ fail:
 
 flowctl_status flowctl_backend_open(const flowctl_backend_options *options, flowctl_backend **backend, flowctl_error *err) {
     flowctl_allocator allocator;
-    if (backend == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend: the out-pointer backend is NULL");
+    if (backend == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend: the out-pointer backend is NULL");
     *backend = NULL;
     if (options == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend: options is NULL");
     flowctl_status status = check_options(options, err);

@@ -69,8 +69,8 @@ struct flowctl_backend {
 
     struct fc_sleeper sleeper; /* the thread's */
     pthread_t thread;
-    _Atomic uint64_t awake_at_ns; /* by the backend's clock */
-    _Atomic bool stopping, orphan; /* orphan: in the child of a fork */
+    _Atomic uint64_t awake_at_ns;            /* by the backend's clock */
+    _Atomic bool stopping, orphan;           /* orphan: in the child of a fork */
     struct flowctl_backend *next, *previous; /* all open backends (core/fork.c) */
 };
 

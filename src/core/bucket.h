@@ -10,7 +10,7 @@ struct fc_sight {
     struct fc_view view;
     uint64_t now_ns; /* to judge by: as asked for, but not before the terms began */
     bool too_old; /* what was asked for lies behind an anchor that was moved, where nothing is known: nothing can be granted */
-    bool over; /* the lease is over: nothing can be granted */
+    bool over;    /* the lease is over: nothing can be granted */
     uint64_t retry_ns; /* with permits from a store: when there may be more, as a guess */
     bool far; /* it lies out of the anchor's reach: this is how it would look from an anchor nearby; move it before you write */
 };
@@ -54,24 +54,24 @@ flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flo
 
 /* What a limiter holds is changed, all at one moment. */
 struct fc_lend {
-    bool take_all;      /* takes away what is held, */
-    uint64_t take;      /* or so much of it at most, */
-    uint64_t add;       /* and brings so much */
-    uint64_t until_ns;  /* usable before; 0: there is no end */
-    bool sealed;        /* what was taken before can't go back any more (settle.h) */
+    bool take_all;     /* takes away what is held, */
+    uint64_t take;     /* or so much of it at most, */
+    uint64_t add;      /* and brings so much */
+    uint64_t until_ns; /* usable before; 0: there is no end */
+    bool sealed;       /* what was taken before can't go back any more (settle.h) */
     bool paused;
-    bool local;         /* nothing is held: from now on time makes permits, at `rate`, from none to `burst` */
-    flowctl_rate rate;  /* with `local` */
-    uint64_t burst;     /* with `local`; otherwise of the limit */
+    bool local;        /* nothing is held: from now on time makes permits, at `rate`, from none to `burst` */
+    flowctl_rate rate; /* with `local` */
+    uint64_t burst;    /* with `local`; otherwise of the limit */
 };
 
 /* What was found at that moment. */
 struct fc_lent {
     uint64_t now_ns;
     uint64_t taken;
-    int64_t held;    /* after it; below zero: charged beyond what was lent */
+    int64_t held;     /* after it; below zero: charged beyond what was lent */
     uint64_t missing; /* cost of the first that waits, 0: nobody; */
-    uint64_t queued; /* and of all that wait */
+    uint64_t queued;  /* and of all that wait */
 };
 
 /* Under the lock. The time is read if `given_ns` is NULL. False: closed. */

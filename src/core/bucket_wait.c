@@ -16,7 +16,8 @@ static bool book_unknown(flowctl_limiter *l, struct fc_booking *b, const struct 
     uint64_t start = fc_bucket_base(p, x, s->view.word);
     *booked = BOOKED_NOT;
     b->place = fc_bookings_place(b, start, &s->terms, s->now_ns);
-    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX)) return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, s->now_ns), true;
+    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX))
+        return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, s->now_ns), true;
     if (!fc_cell_swap(&l->cell, &s->view, b->place.end)) return false;
     if (b->place.due_ns != FLOWCTL_FOREVER) {
         /* It came from the store since it was found to be short. */
@@ -74,7 +75,7 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         b->not_before_ns = s.now_ns;
         fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
         if (unknown ? book_unknown(l, b, &s, &booked, answer)
-                           : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
+                    : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
             return booked;
     }
 }
@@ -158,7 +159,7 @@ void fc_bucket_sweep(flowctl_limiter *l) {
 struct seat {
     flowctl_limiter *limiter;
     uint64_t deadline_ns;
-    uint64_t left_ns; /* when the wait was over */
+    uint64_t left_ns;  /* when the wait was over */
     uint64_t retry_ns; /* and, too late for it, when it may be worth another try; FLOWCTL_FOREVER: paused */
     enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE, SEAT_NEVER } outcome;
     fc_u128 age; /* at the due time; 0 if that can't be told */

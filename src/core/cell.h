@@ -22,7 +22,7 @@ struct fc_cell {
     /* struct fc_bucket_profile, field by field */
     _Atomic uint64_t t0_ns, x1, mult_hi, mult_lo, burst, unit;
     _Atomic uint32_t gate;
-    _Atomic bool plain;   /* nothing but this cell decides, and nobody listens */
+    _Atomic bool plain;     /* nothing but this cell decides, and nobody listens */
     uint8_t system_clock;   /* of which clock_gettime tells the time, without a call through a pointer; 0: none */
     _Atomic uint16_t reach; /* how far from t0 the profile may be used: FC_REACH_… */
 };

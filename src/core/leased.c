@@ -132,7 +132,8 @@ uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
 
 static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
     uint64_t seen = atomic_load_explicit(&s->missing, memory_order_relaxed);
-    while (permits > seen && !atomic_compare_exchange_weak(&s->missing, &seen, permits)) {}
+    while (permits > seen && !atomic_compare_exchange_weak(&s->missing, &seen, permits)) {
+    }
     if (seen != 0) return; /* somebody has said so already */
     wake(s, most(now_ns, atomic_load(&s->asked_ns) + s->options.refresh_ns));
 }
@@ -180,6 +181,12 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
     return p;
 }
 
+/* A sixteenth more or less, so that members do not march in step. */
+static uint64_t jittered(uint64_t ns, uint64_t seed) {
+    uint64_t mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+    return ns - ns / 16 + (mixed >> 32) % (ns / 8 + 1);
+}
+
 /* Prepares an ask: what it reports is true of the moment at which it is dated. */
 static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowctl_lease_ask *ask) {
     struct fc_lend lend = usual(s);
@@ -198,7 +205,7 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    s->next_ask_ns = lent.now_ns + refresh_ns(s);
+    s->next_ask_ns = lent.now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
     atomic_store(&s->asked_ns, lent.now_ns);
     atomic_store(&s->retry_at_ns, lent.now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -371,8 +378,9 @@ void fc_leased_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
 /* ---- verbs ---- */
 
 flowctl_status fc_leased_refuse(const flowctl_limiter *l, const char *verb, flowctl_error *err) {
-    return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "limiter \"%.60s\": %s: its state is kept by the backend \"%.30s\", not here", l->id,
-                   verb, l->leased->backend->ops->name);
+    return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT,
+                   "limiter \"%.60s\": %s: its state is kept by the backend \"%.30s\", not here", l->id, verb,
+                   l->leased->backend->ops->name);
 }
 
 static flowctl_status change_limit(flowctl_limiter *l, const struct fc_change *c, flowctl_error *err) {

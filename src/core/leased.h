@@ -16,13 +16,13 @@
 struct fc_leased {
     flowctl_limiter *limiter;
     flowctl_backend *backend;
-    uint64_t ticket;            /* the backend's name for it */
-    uint64_t users;             /* threads of the backend that are inside; the backend's lock */
-    _Atomic uint64_t due_ns;    /* when it is to be driven */
-    _Atomic uint64_t until_ns;  /* when the lease, or the policy, is over; 0: there is no end */
-    _Atomic uint64_t missing;   /* the largest cost refused since the last plan */
+    uint64_t ticket;              /* the backend's name for it */
+    uint64_t users;               /* threads of the backend that are inside; the backend's lock */
+    _Atomic uint64_t due_ns;      /* when it is to be driven */
+    _Atomic uint64_t until_ns;    /* when the lease, or the policy, is over; 0: there is no end */
+    _Atomic uint64_t missing;     /* the largest cost refused since the last plan */
     _Atomic uint64_t retry_at_ns; /* when there may be more, as a guess */
-    _Atomic uint64_t asked_ns;  /* when it last asked */
+    _Atomic uint64_t asked_ns;    /* when it last asked */
 
     flowctl_sharing_options options; /* with all defaults filled in */
     flowctl_lease_terms terms;       /* asked for, and once told: in force */
@@ -33,7 +33,7 @@ struct fc_leased {
     bool unanswered; /* the last ask */
     bool local;      /* the policy's own bucket decides */
     bool paused;
-    bool pending;    /* settings that the store was not told yet */
+    bool pending; /* settings that the store was not told yet */
     bool start_full;
     unsigned failed_in_a_row;
     uint64_t next_ask_ns, busy_ns; /* busy: when something was used, or missing, last */

@@ -15,11 +15,13 @@
 /* ---- options ---- */
 
 static flowctl_status unsupported(const char *id, const char *what, const flowctl_backend *b, flowctl_error *err) {
-    return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "limiter \"%.40s\": %s: the backend \"%.30s\" can't; leave it out, or choose another", id,
-                   what, b->ops->name);
+    return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT,
+                   "limiter \"%.40s\": %s: the backend \"%.30s\" can't; leave it out, or choose another", id, what,
+                   b->ops->name);
 }
 
-static flowctl_status check_capabilities(const char *id, const flowctl_backend *b, const flowctl_sharing_options *o, flowctl_error *err) {
+static flowctl_status check_capabilities(const char *id, const flowctl_backend *b, const flowctl_sharing_options *o,
+                                         flowctl_error *err) {
     uint32_t lacking = (o->capabilities | FLOWCTL_CAN_LEND) & ~b->capabilities;
     /* The lowest one is named. */
     if (lacking != 0) return unsupported(id, flowctl_capability_name(lacking & (0 - lacking)), b, err);
@@ -27,8 +29,8 @@ static flowctl_status check_capabilities(const char *id, const flowctl_backend *
     if (o->needs & FLOWCTL_NEEDS_RESET) return unsupported(id, "reset", b, err);
     if (o->needs & FLOWCTL_NEEDS_SNAPSHOT) return unsupported(id, "snapshot and restore", b, err);
     if (o->needs != 0)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "limiter \"%.40s\": needs is %#x: this library does not know all of it", id,
-                       (unsigned)o->needs);
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
+                       "limiter \"%.40s\": needs is %#x: this library does not know all of it", id, (unsigned)o->needs);
     return FLOWCTL_OK;
 }
 
@@ -40,26 +42,31 @@ static flowctl_status check_times(const char *id, flowctl_sharing_options *o, fl
                        (unsigned long long)o->ttl_ns);
     if (o->refresh_ns == 0) o->refresh_ns = DEFAULT_REFRESH_NS < o->ttl_ns / 4 ? DEFAULT_REFRESH_NS : o->ttl_ns / 4;
     if (o->refresh_ns < REFRESH_MIN_NS || o->refresh_ns > o->ttl_ns / 4)
-        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "limiter \"%.40s\": refresh_ns is %llu: 1 ms to a quarter of ttl_ns, %llu", id,
+        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
+                       "limiter \"%.40s\": refresh_ns is %llu: 1 ms to a quarter of ttl_ns, %llu", id,
                        (unsigned long long)o->refresh_ns, (unsigned long long)(o->ttl_ns / 4));
     if (o->reuse_ns == 0) o->reuse_ns = DEFAULT_REUSE_TTLS * o->ttl_ns;
     if ((unsigned)o->away > FLOWCTL_AWAY_REUSE_LAST)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "limiter \"%.40s\": away is %d: FLOWCTL_AWAY_CLOSED, _OPEN, _LOCAL_SHARE or _REUSE_LAST", id, (int)o->away);
+                       "limiter \"%.40s\": away is %d: FLOWCTL_AWAY_CLOSED, _OPEN, _LOCAL_SHARE or _REUSE_LAST", id,
+                       (int)o->away);
     return FLOWCTL_OK;
 }
 
-static flowctl_status check(const flowctl_limiter *l, const flowctl_backend *b, flowctl_sharing_options *o, flowctl_error *err) {
+static flowctl_status check(const flowctl_limiter *l, const flowctl_backend *b, flowctl_sharing_options *o,
+                            flowctl_error *err) {
     size_t bytes = strlen(l->id);
     if (atomic_load(&b->orphan))
-        return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.40s\": the backend was opened before a fork: open one in the child", l->id);
+        return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT,
+                       "limiter \"%.40s\": the backend was opened before a fork: open one in the child", l->id);
     if (bytes == 0 || bytes > FLOWCTL_LIMIT_ID_MAX)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "limiter \"%.20s\": the id has %zu bytes: a shared limit is found by it, give it 1 to %d", l->id, bytes,
-                       FLOWCTL_LIMIT_ID_MAX);
+                       "limiter \"%.20s\": the id has %zu bytes: a shared limit is found by it, give it 1 to %d", l->id,
+                       bytes, FLOWCTL_LIMIT_ID_MAX);
     if (l->clock != b->clock)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
-                       "limiter \"%.40s\": clock is not that of its backend: leave it NULL, or open the backend with it", l->id);
+                       "limiter \"%.40s\": clock is not that of its backend: leave it NULL, or open the backend with it",
+                       l->id);
     if (l->lenient) return unsupported(l->id, "FLOWCTL_SETTLE_LENIENT", b, err);
     flowctl_status status = check_capabilities(l->id, b, o, err);
     return status == FLOWCTL_OK ? check_times(l->id, o, err) : status;
@@ -67,13 +74,14 @@ static flowctl_status check(const flowctl_limiter *l, const flowctl_backend *b, 
 
 /* ---- attach, detach ---- */
 
-flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *b, const flowctl_sharing_options *options, bool start_full,
-                                flowctl_error *err) {
+flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *b, const flowctl_sharing_options *options,
+                                bool start_full, flowctl_error *err) {
     flowctl_sharing_options o = *options;
     flowctl_status status = check(l, b, &o, err);
     if (status != FLOWCTL_OK) return status;
     struct fc_leased *s = fc_allocate(&l->allocator, sizeof *s);
-    if (s == NULL) return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "limiter \"%.40s\": no memory for %zu bytes", l->id, sizeof *s);
+    if (s == NULL)
+        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "limiter \"%.40s\": no memory for %zu bytes", l->id, sizeof *s);
     uint64_t now_ns = fc_limiter_now(l);
     s->limiter = l;
     s->backend = b;
@@ -175,7 +183,8 @@ flowctl_status flowctl_limiter_sharing(flowctl_limiter *l, flowctl_sharing_info 
 
 flowctl_status flowctl_limiter_wait_ready(flowctl_limiter *l, uint64_t max_wait_ns) {
     if (l == NULL) return FLOWCTL_INVALID_ARGUMENT;
-    uint64_t now_ns = fc_monotonic_now(), until_ns = max_wait_ns > FLOWCTL_FOREVER - now_ns ? FLOWCTL_FOREVER : now_ns + max_wait_ns;
+    uint64_t now_ns = fc_monotonic_now(),
+             until_ns = max_wait_ns > FLOWCTL_FOREVER - now_ns ? FLOWCTL_FOREVER : now_ns + max_wait_ns;
     for (;;) {
         flowctl_sharing_info info;
         if (l->leased != NULL) flowctl_backend_poll(l->leased->backend);

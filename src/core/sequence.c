@@ -19,7 +19,8 @@ struct flowctl_sequence {
 
 flowctl_status flowctl_sequence_create(flowctl_backend *b, const char *name, uint64_t block, flowctl_sequence **sequence,
                                        flowctl_error *err) {
-    if (sequence == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the out-pointer sequence is NULL");
+    if (sequence == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the out-pointer sequence is NULL");
     *sequence = NULL;
     if (b == NULL || name == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the %s is NULL", b == NULL ? "backend" : "name");
@@ -30,9 +31,11 @@ flowctl_status flowctl_sequence_create(flowctl_backend *b, const char *name, uin
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "sequence \"%.60s\": block is %llu: at most 2^32", name,
                        (unsigned long long)block);
     if (!(b->capabilities & FLOWCTL_CAN_COUNT))
-        return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "sequence \"%.60s\": the backend \"%.40s\" can't COUNT", name, b->ops->name);
+        return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "sequence \"%.60s\": the backend \"%.40s\" can't COUNT", name,
+                       b->ops->name);
     flowctl_sequence *s = fc_allocate(&b->allocator, sizeof *s);
-    if (s == NULL) return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "sequence \"%.60s\": no memory for %zu bytes", name, sizeof *s);
+    if (s == NULL)
+        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "sequence \"%.60s\": no memory for %zu bytes", name, sizeof *s);
     if (pthread_mutex_init(&s->lock, NULL) != 0) {
         fc_release(&b->allocator, s, sizeof *s);
         return fc_fail(err, FLOWCTL_SYSTEM, FC_NO_TEXT, "sequence \"%.60s\": the system gives no lock", name);
@@ -64,7 +67,8 @@ static flowctl_status fetch_block(flowctl_sequence *s, uint64_t max_wait_ns, flo
 
 flowctl_status flowctl_sequence_next(flowctl_sequence *s, uint64_t max_wait_ns, uint64_t *number, flowctl_error *err) {
     if (s == NULL || number == NULL)
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: %s is NULL", s == NULL ? "the sequence" : "the out-pointer number");
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: %s is NULL",
+                       s == NULL ? "the sequence" : "the out-pointer number");
     pthread_mutex_lock(&s->lock);
     flowctl_status status = s->next == s->end ? fetch_block(s, max_wait_ns, err) : FLOWCTL_OK;
     if (status == FLOWCTL_OK) *number = s->next++;

@@ -151,11 +151,13 @@ void fc_calls_changed(flowctl_backend *b, const char *key) {
 /* ---- the calls ---- */
 
 /* Whether the backend can do that at all, and the key is one. */
-static flowctl_status check(const flowctl_backend *b, uint32_t capability, const char *verb, const char *key, flowctl_error *err) {
+static flowctl_status check(const flowctl_backend *b, uint32_t capability, const char *verb, const char *key,
+                            flowctl_error *err) {
     if (b == NULL || key == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "%s: the %s is NULL", verb, b == NULL ? "backend" : "key");
     if (atomic_load(&b->orphan))
-        return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "%s: the backend was opened before a fork: open one in the child", verb);
+        return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "%s: the backend was opened before a fork: open one in the child",
+                       verb);
     if (!(b->capabilities & capability))
         return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "%s: the backend \"%.40s\" can't %s", verb, b->ops->name,
                        flowctl_capability_name(capability));
@@ -166,18 +168,20 @@ static flowctl_status check(const flowctl_backend *b, uint32_t capability, const
     return FLOWCTL_OK;
 }
 
-static flowctl_status explain(const flowctl_backend *b, flowctl_status status, const char *verb, const char *key, flowctl_error *err) {
+static flowctl_status explain(const flowctl_backend *b, flowctl_status status, const char *verb, const char *key,
+                              flowctl_error *err) {
     if (status == FLOWCTL_OK) return status;
     return fc_fail(err, status, FC_NO_TEXT, "%s \"%.60s\" at backend \"%.40s\": %s", verb, key, b->ops->name,
                    flowctl_status_text(status));
 }
 
-flowctl_status flowctl_store_get(flowctl_backend *b, const char *key, void *buffer, size_t room, size_t *bytes, uint64_t *version,
-                                 uint64_t max_wait_ns, flowctl_error *err) {
+flowctl_status flowctl_store_get(flowctl_backend *b, const char *key, void *buffer, size_t room, size_t *bytes,
+                                 uint64_t *version, uint64_t max_wait_ns, flowctl_error *err) {
     flowctl_status status = check(b, FLOWCTL_CAN_STORE, "get", key, err);
     if (status != FLOWCTL_OK) return status;
     if (bytes == NULL || (buffer == NULL && room != 0))
-        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "get: %s is NULL", bytes == NULL ? "the out-pointer bytes" : "the buffer");
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "get: %s is NULL",
+                       bytes == NULL ? "the out-pointer bytes" : "the buffer");
     struct fc_call call = {.kind = FC_CALL_GET, .key = key, .buffer = buffer, .room = room};
     status = fc_call_wait(b, &call, max_wait_ns);
     if (status == FLOWCTL_OK || status == FLOWCTL_OUT_OF_RANGE) *bytes = call.reply.bytes;
@@ -199,21 +203,22 @@ flowctl_status flowctl_store_set(flowctl_backend *b, const char *key, const void
     if (status != FLOWCTL_OK) return status;
     if (value == NULL && bytes != 0) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "set: the value is NULL");
     if (bytes > FLOWCTL_STORE_VALUE_MAX)
-        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "set \"%.60s\": the value has %zu bytes: at most %d", key, bytes,
-                       FLOWCTL_STORE_VALUE_MAX);
+        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "set \"%.60s\": the value has %zu bytes: at most %d", key,
+                       bytes, FLOWCTL_STORE_VALUE_MAX);
     flowctl_store_put what = {sizeof what, key, value != NULL ? value : "", bytes, ttl_ns, expected};
     return put(b, &what, version, max_wait_ns, "set", err);
 }
 
-flowctl_status flowctl_store_remove(flowctl_backend *b, const char *key, uint64_t expected, uint64_t max_wait_ns, flowctl_error *err) {
+flowctl_status flowctl_store_remove(flowctl_backend *b, const char *key, uint64_t expected, uint64_t max_wait_ns,
+                                    flowctl_error *err) {
     flowctl_status status = check(b, FLOWCTL_CAN_STORE, "remove", key, err);
     if (status != FLOWCTL_OK) return status;
     flowctl_store_put what = {sizeof what, key, NULL, 0, 0, expected};
     return put(b, &what, NULL, max_wait_ns, "remove", err);
 }
 
-flowctl_status flowctl_store_increment(flowctl_backend *b, const char *key, uint64_t by, uint64_t *value, uint64_t max_wait_ns,
-                                       flowctl_error *err) {
+flowctl_status flowctl_store_increment(flowctl_backend *b, const char *key, uint64_t by, uint64_t *value,
+                                       uint64_t max_wait_ns, flowctl_error *err) {
     flowctl_status status = check(b, FLOWCTL_CAN_COUNT, "increment", key, err);
     if (status != FLOWCTL_OK) return status;
     struct fc_call call = {.kind = FC_CALL_INCREMENT, .key = key, .by = by};
@@ -261,7 +266,8 @@ static struct fc_watch *note_watch(flowctl_backend *b, const char *key, flowctl_
     return w;
 }
 
-flowctl_status flowctl_store_watch(flowctl_backend *b, const char *key, flowctl_watcher *watcher, void *context, flowctl_error *err) {
+flowctl_status flowctl_store_watch(flowctl_backend *b, const char *key, flowctl_watcher *watcher, void *context,
+                                   flowctl_error *err) {
     flowctl_status status = check(b, FLOWCTL_CAN_WATCH, "watch", key, err);
     if (status != FLOWCTL_OK) return status;
     pthread_mutex_lock(&b->lock);
@@ -286,12 +292,17 @@ static struct fc_call probe_call(const flowctl_backend *b, const flowctl_lease_a
     return (struct fc_call){.kind = FC_CALL_LEASE, .key = PROBE_KEY, .ask = ask};
 }
 
-flowctl_status flowctl_backend_probe(flowctl_backend *b, uint64_t max_wait_ns, flowctl_backend_probed *probed, flowctl_error *err) {
+flowctl_status flowctl_backend_probe(flowctl_backend *b, uint64_t max_wait_ns, flowctl_backend_probed *probed,
+                                     flowctl_error *err) {
     if (probed == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "probe: the out-pointer probed is NULL");
     *probed = (flowctl_backend_probed){.status = FLOWCTL_INVALID_ARGUMENT};
     flowctl_status status = check(b, FLOWCTL_CAN_LEND, "probe", PROBE_KEY, err);
     if (status != FLOWCTL_OK) return status;
-    const flowctl_lease_ask ask = {.size = sizeof ask, .limit = PROBE_KEY, .member = b->member, .seq = 1, .leaves = true,
+    const flowctl_lease_ask ask = {.size = sizeof ask,
+                                   .limit = PROBE_KEY,
+                                   .member = b->member,
+                                   .seq = 1,
+                                   .leaves = true,
                                    .terms = {{1, FLOWCTL_NS_PER_SEC}, 1, FLOWCTL_NS_PER_SEC, 0}};
     struct fc_call call = probe_call(b, &ask);
     uint64_t began_ns = fc_monotonic_now();
