@@ -105,13 +105,27 @@ static void quarantine(flowctl_ledger *l, uint64_t now_ns, uint64_t identity) {
 
 static bool in_quarantine(const flowctl_ledger *l) { return l->clk_ns <= l->quarantine_until_clk_ns; }
 
-/* The clock and the level at now. A member that knows the clock of an earlier answer, and how long ago that was, vouches for more than one step. */
+/*
+ * A member that knows the clock of an earlier answer, and how long ago that was, vouches for more than one step. It knows nothing of when others were
+ * answered since: their leases end no sooner for it.
+ */
+static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
+    if (vouch->seen_clk_ns == 0 || vouch->seen_clk_ns > l->clk_ns) return;
+    uint64_t to_ns = vouch->seen_clk_ns + least(vouch->since_ns, FLOWCTL_PERIOD_MAX_NS);
+    if (to_ns <= l->clk_ns) return;
+    uint64_t by_ns = to_ns - l->clk_ns;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (l->sessions[i].renewed_clk_ns >= vouch->seen_clk_ns) l->sessions[i].expires_clk_ns += by_ns;
+    l->clk_ns = to_ns;
+}
+
+/* The clock and the level at now. `vouch`: the ask of a session that is known, or NULL. */
 static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_ask *vouch) {
     uint64_t dt_ns = now_ns > l->time_ns ? now_ns - l->time_ns : 0;
     bool refills = !in_quarantine(l);
     l->time_ns = now_ns;
     l->clk_ns += least(dt_ns, step_ns(l));
-    if (vouch != NULL && vouch->seen_clk_ns != 0) l->clk_ns = most(l->clk_ns, vouch->seen_clk_ns + vouch->since_ns);
+    if (vouch != NULL) catch_up(l, vouch);
     for (uint32_t i = l->count; i-- > 0;)
         if (l->clk_ns > l->sessions[i].expires_clk_ns) expire(l, i);
     if (refills) set_level(l, level_of(l) + (level)l->terms.rate.permits * (level)least(dt_ns, FLOWCTL_PERIOD_MAX_NS));
@@ -213,6 +227,7 @@ static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     report(l, s, ask);
     if (ask->seq > s->seq) {
         s->seq = ask->seq;
+        s->renewed_clk_ns = l->clk_ns;
         s->expires_clk_ns = most(s->expires_clk_ns, l->clk_ns + margin(l, l->terms.ttl_ns));
         if (ask->want != 0) {
             s->wanted_clk_ns = l->clk_ns;

@@ -27,7 +27,7 @@ FLOWCTL_BEGIN
 typedef struct flowctl_ledger_session {
     flowctl_session_id session;
     uint64_t seq, granted, used, back;
-    uint64_t expires_clk_ns, wanted_clk_ns;
+    uint64_t renewed_clk_ns, expires_clk_ns, wanted_clk_ns;
     char name[FLOWCTL_MEMBER_NAME_MAX + 1];
 } flowctl_ledger_session;
 
