@@ -27,7 +27,7 @@ FLOWCTL_BEGIN
 typedef struct flowctl_ledger_session {
     flowctl_session_id session;
     uint64_t seq, granted, used, back;
-    uint64_t expires_clk_ns, wanted_clk_ns, short_clk_ns; /* short: got less than it wanted, then */
+    uint64_t renewed_clk_ns, expires_clk_ns, wanted_clk_ns, short_clk_ns; /* short: got less than it wanted, then */
     char name[FLOWCTL_MEMBER_NAME_MAX + 1];
 } flowctl_ledger_session;
 
@@ -77,7 +77,7 @@ FLOWCTL_API bool flowctl_ledger_is_sound(const flowctl_ledger *ledger, size_t by
  * `now_ns` is the store's time; it may step: backwards it costs time, forwards by d it lets min(rate x d, burst) pass once. Leases do not end by it, but by the
  * ledger's own clock, which such steps move by TTL/4 at the most.
  * `identity` names the store's present run, or machine start: one in which nothing that was granted can have been forgotten, and whose time goes on. If it is not
- * the one that wrote the ledger, all sessions end, and nothing is lent until all their leases are over ("quarantine").
+ * the one that wrote the ledger, all sessions end, and nothing is lent until all their leases are over ("quarantine"). Not 0.
  *
  * reply->status: OK; NO_MEMORY (no room for another session); INVALID_ARGUMENT, OUT_OF_RANGE (settings or an ask that can't be).
  */
