@@ -44,10 +44,10 @@
 /* ---- what is in the file ---- */
 
 enum { PLACES = 1024, SESSIONS = 64 }; /* entries there may be; sessions of one limit at once */
-enum { FORMAT = 1, HEADER_BYTES = 4096, SLOT_BYTES = 8192, LOCK_TRIES = 500 };
+enum { FORMAT = 1, HEADER_BYTES = 4096, SLOT_BYTES = 12288, LOCK_TRIES = 500 };
 enum {
     FILE_BYTES = HEADER_BYTES + PLACES * 8 + PLACES * 2 * SLOT_BYTES
-}; /* 16 MiB, of which only what was used takes room on the disk */
+}; /* 24 MiB, of which only what was used takes room on the disk */
 
 static const char magic[8] = "fctlfile";
 

@@ -3,6 +3,7 @@
 #define flowctl_ledger_ask product_ask
 #define flowctl_ledger_is_sound product_is_sound
 #define flowctl_ledger_inspect product_inspect
+#define flowctl_ledger_extend product_extend
 #include "algo/ledger.c"
 
 #include "sim/planted_ledger.h"
