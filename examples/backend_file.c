@@ -27,7 +27,9 @@
  *
  * pread and pwrite, not mmap: a mapped file that is cut by somebody, or whose disk is full, kills the process with SIGBUS. Here it is a return value.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* F_OFD_SETLK */
+#endif
 #include "backend_file.h"
 
 #include <flowctl/sys/ledger.h>
