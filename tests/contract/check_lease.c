@@ -268,8 +268,7 @@ static void refill(const struct contract_subject *s) {
         uint64_t b0_ns = link_now();
         sum += member_ask(&m, BURST, 0);
         m.ask.used = m.granted;
-        if (m.seen_ns - a0_ns > 50 * FLOWCTL_NS_PER_MS * (uint64_t)(i + 1))
-            break; /* the bucket may have been full */
+        if (m.seen_ns - a0_ns > 50 * FLOWCTL_NS_PER_MS * (uint64_t)(i + 1)) break; /* the bucket may have been full */
         uint64_t least = (b0_ns - a1_ns) * PER_MS / FLOWCTL_NS_PER_MS;
         EXPECT_NUMBER(sum, <=, (m.seen_ns - a0_ns) * PER_MS / FLOWCTL_NS_PER_MS + 1);
         EXPECT(s->faulty || sum + 2 >= least);

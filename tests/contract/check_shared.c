@@ -18,7 +18,7 @@ enum { PROCESSES = 4 };
 
 /* What the processes of a check tell each other. */
 struct page {
-    atomic_ullong granted, counted, begun;
+    atomic_ullong granted, counted, begun, ready;
 };
 
 static struct page *new_page(void) {
@@ -46,6 +46,14 @@ static void together(const struct contract_subject *s, void (*work)(const struct
     }
 }
 
+/* All begin at once: on a fast machine the first would be done before the last exists. */
+static struct link *open_together(const struct contract_subject *s, struct page *page) {
+    struct link *l = link_open(s);
+    page->ready++;
+    while (page->ready < PROCESSES) link_rest(l, 20000);
+    return l;
+}
+
 static void instances(const struct contract_subject *s) {
     struct link *one = link_open(s), *two = link_open(s);
     flowctl_lease_terms terms = make_full(one, "instances", 100, TTL_NS);
@@ -66,7 +74,7 @@ static void instances(const struct contract_subject *s) {
 static const flowctl_rate shared_rate = {10, FLOWCTL_NS_PER_MS};
 
 static void spend(const struct contract_subject *s, struct page *page) {
-    struct link *l = link_open(s);
+    struct link *l = open_together(s, page);
     struct member m = member_of(l, "processes", terms_of(shared_rate, 200, TTL_NS, 3));
     for (uint64_t until_ns = link_now() + 250 * FLOWCTL_NS_PER_MS; link_now() < until_ns;) {
         page->granted += member_ask(&m, 20, 0);
@@ -88,17 +96,16 @@ static void processes(const struct contract_subject *s) {
     EXPECT_NUMBER(page->granted, >=, 200);
 }
 
-enum { TURNS = 40 };
+enum { TURNS = 100 };
 
 static void count(const struct contract_subject *s, struct page *page) {
-    struct link *l = link_open(s);
-    (void)page;
+    struct link *l = open_together(s, page);
     for (int i = 0; i < TURNS; i++) EXPECT_NUMBER(link_increment(l, "together", 1).reply.status, ==, FLOWCTL_OK);
     link_close(l);
 }
 
 static void numbers_together(const struct contract_subject *s) {
-    together(s, count, NULL);
+    together(s, count, new_page());
     struct link *l = link_open(s);
     EXPECT_NUMBER(link_increment(l, "together", 0).reply.number, ==, PROCESSES * TURNS);
     link_close(l);
@@ -106,8 +113,7 @@ static void numbers_together(const struct contract_subject *s) {
 
 /* Read, add one, write if nobody else has: until it was done often enough. */
 static void rewrite(const struct contract_subject *s, struct page *page) {
-    struct link *l = link_open(s);
-    (void)page;
+    struct link *l = open_together(s, page);
     for (int done = 0; done < TURNS;) {
         struct stored got = link_get(l, "together");
         uint64_t number = 0;
@@ -124,7 +130,7 @@ static void rewrite(const struct contract_subject *s, struct page *page) {
 }
 
 static void values_together(const struct contract_subject *s) {
-    together(s, rewrite, NULL);
+    together(s, rewrite, new_page());
     struct link *l = link_open(s);
     uint64_t number = 0;
     struct stored got = link_get(l, "together");

@@ -20,6 +20,10 @@ struct contract_subject {
 /* All checks, or the one of this name. Prints what failed. @return how many failed; -1: there is none of that name. */
 int contract_exam(const struct contract_subject *subject, const char *only);
 
+struct contract_check;
+/* The same for other checks, up to one without a name. */
+int contract_run(const struct contract_subject *subject, const struct contract_check *checks, const char *only);
+
 /* Its result as an exit code. */
 int contract_main(const struct contract_subject *subject);
 

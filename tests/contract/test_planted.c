@@ -1,5 +1,6 @@
 /* Backends with one defect each: the exam must find it, by the check that looks for it. */
 #include "backend_file.h"
+#include "spoilt_file.h"
 #include "subjects.h"
 
 #include <flowctl/sys/ledger.h>
@@ -27,10 +28,8 @@ static enum defect defect;
 struct lender {
     flowctl_backend_base base;
     unsigned asks;
-    uint64_t shift_ns; /* added to the time */
     char ids[ROOM][FLOWCTL_LIMIT_ID_MAX + 1];
     flowctl_ledger *ledgers[ROOM];
-    flowctl_session_id last;
 };
 
 static flowctl_status lender_open(flowctl_backend_base *base, const void *config, flowctl_error *err) {
@@ -91,34 +90,50 @@ static const flowctl_backend_ops lender = {.size = sizeof lender,
 
 /* ---- defects in storing: the file backend, spoilt ---- */
 
-/* Adds by reading and writing, which others may do in between. */
-static flowctl_backend_base *adding;
-static uint64_t adding_ticket, read_number;
-static flowctl_backend_host spy;
+/* Adds by reading and writing, which others may do in between. The answers to both go nowhere. */
+static uint64_t read_number;
 
-static void while_adding(flowctl_backend_base *base, uint64_t ticket, const flowctl_store_reply *reply) {
+static void keep_number(flowctl_backend_base *base, uint64_t ticket, const flowctl_store_reply *reply) {
     (void)base, (void)ticket;
-    read_number = 0;
-    if (reply->status == FLOWCTL_OK && reply->value != NULL) memcpy(&read_number, reply->value, sizeof read_number);
+    read_number = reply->number;
+    if (reply->value != NULL) memcpy(&read_number, reply->value, sizeof read_number);
+}
+
+static flowctl_backend_host silenced(const flowctl_backend_host *host) {
+    flowctl_backend_host silent = *host;
+    silent.stored = keep_number;
+    return silent;
+}
+
+static void answer_number(flowctl_backend_base *base, uint64_t ticket, uint64_t number) {
+    flowctl_answer_store(base, ticket, &(flowctl_store_reply){.size = sizeof(flowctl_store_reply), .number = number});
 }
 
 static void add_in_steps(flowctl_backend_base *base, uint64_t ticket, const char *key, uint64_t by) {
-    const flowctl_backend_host *host = base->host;
-    adding = base, adding_ticket = ticket;
-    spy = *host;
-    spy.stored = while_adding;
-    base->host = &spy;
+    const flowctl_backend_host *host = base->host, silent = silenced(host);
+    base->host = &silent;
     file_backend_ops.get(base, ticket, key);
+    usleep(50);
     uint64_t sum = read_number + by;
-    flowctl_store_put put = {.size = sizeof put,
-                             .key = key,
+    flowctl_store_put put = {.key = key,
                              .value = &sum,
                              .bytes = sizeof sum,
                              .expected = FLOWCTL_ANY_VERSION,
                              .ttl_ns = FLOWCTL_NS_PER_HOUR};
     file_backend_ops.put(base, ticket, &put);
     base->host = host;
-    flowctl_answer_store(base, ticket, &(flowctl_store_reply){.size = sizeof(flowctl_store_reply), .number = sum});
+    answer_number(base, ticket, sum);
+}
+
+/* Says that it has added, and does it with the next. */
+static void add_later(flowctl_backend_base *base, uint64_t ticket, const char *key, uint64_t by) {
+    static uint64_t kept;
+    const flowctl_backend_host *host = base->host, silent = silenced(host);
+    base->host = &silent;
+    file_backend_ops.increment(base, ticket, key, kept);
+    base->host = host;
+    kept = by;
+    answer_number(base, ticket, read_number + by);
 }
 
 /* Full after it was opened again: the file is gone, and nobody waits for the leases of the one before. */
@@ -166,6 +181,9 @@ static int lenders(void) {
                                  .capabilities = FLOWCTL_CAN_LEND | FLOWCTL_CAN_SERVER_TIME,
                                  .sessions = 300};
     int failed = wrong("no defect", &s, NULL, false);
+    s.capabilities |= FLOWCTL_CAN_SHARE;
+    failed += wrong("says that it shares", &s, "instances", true) + wrong("says that it shares", &s, "processes", true);
+    s.capabilities &= ~FLOWCTL_CAN_SHARE;
     for (size_t i = 0; i < sizeof planted / sizeof *planted; i++) {
         defect = planted[i].defect;
         failed += wrong(planted[i].what, &s, planted[i].check, true);
@@ -183,6 +201,8 @@ static int files(void) {
     int failed = 0;
     ops.increment = add_in_steps;
     failed += wrong("adds in steps", &s, "numbers_together", true);
+    ops.increment = add_later;
+    failed += wrong("adds later", &s, "killed", true);
     ops = file_backend_ops;
     ops.open = open_and_forget;
     failed += wrong("forgets when opened again", &s, "reopened", true);
@@ -191,6 +211,13 @@ static int files(void) {
     failed += wrong("puts whatever the version is", &s, "values", true);
     ops.put = put_for_ever;
     failed += wrong("never forgets", &s, "value_expiry", true);
+    ops = spoilt_file_backend_ops;
+    spoil = (struct spoil){.slow = true};
+    failed += wrong("writes in small pieces", &s, "killed", false);
+    spoil = (struct spoil){.slow = true, .in_place = true};
+    failed += wrong("writes in place", &s, "killed", true);
+    spoil = (struct spoil){.slow = true, .unlocked = true};
+    failed += wrong("does not lock", &s, "values_together", true);
     return failed;
 }
 
