@@ -9,16 +9,16 @@
 
 struct spoil spoil;
 
-static off_t slot_of(off_t at);
+static off_t slot_of(off_t at); /* where it is written, or read */
 
 static ssize_t spoilt_pread(int fd, void *into, size_t bytes, off_t at) { return pread(fd, into, bytes, slot_of(at)); }
 
 static ssize_t spoilt_pwrite(int fd, const void *from, size_t bytes, off_t at) {
     if (spoil.disk_full) return errno = ENOSPC, -1;
     if (!spoil.slow || bytes <= 8) return pwrite(fd, from, bytes, slot_of(at));
-    for (volatile int wait = 0; wait < 10000; wait++) {
+    for (volatile int wait = 0; wait < 1000; wait++) {
     }
-    return pwrite(fd, from, bytes < 1000 ? bytes : 1000, slot_of(at));
+    return pwrite(fd, from, bytes < 64 ? bytes : 64, slot_of(at));
 }
 
 static int spoilt_fcntl(int fd, int command, struct flock *lock) { return spoil.unlocked ? 0 : fcntl(fd, command, lock); }
