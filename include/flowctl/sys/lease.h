@@ -51,7 +51,7 @@ typedef struct flowctl_lease_ask {
     uint64_t since_ns;    /**< How long ago that was, by the member's clock, made shorter by what that clock may be fast. */
     flowctl_lease_terms terms;
     bool start_full; /**< A limit that nobody ever used begins full, where that is safe. */
-    bool leaves;     /**< The last ask of the session: what is not used comes back. */
+    bool leaves;     /**< The last ask of the session, with all that was not used in `back`: then the session ends at once. */
 } flowctl_lease_ask;
 
 /** What the store answers. */
