@@ -87,12 +87,19 @@ void flowctl_ledger_init(flowctl_ledger *l, uint32_t room, uint64_t identity, fl
     l->quarantine_until_clk_ns = origin == FLOWCTL_LEDGER_FIRST ? 0 : 1;
 }
 
+void flowctl_ledger_extend(flowctl_ledger *l, uint32_t room) {
+    if (room > l->room) l->room = room;
+}
+
 /* ---- time ---- */
 
-static void remove_session(flowctl_ledger *l, uint32_t at) { l->sessions[at] = l->sessions[--l->count]; }
+static void remove_session(flowctl_ledger *l, uint32_t at) {
+    flowctl_ledger_session *sessions = flowctl_ledger_sessions(l);
+    sessions[at] = sessions[--l->count];
+}
 
 static void expire(flowctl_ledger *l, uint32_t at) {
-    uint64_t out = out_of(&l->sessions[at]);
+    uint64_t out = out_of(&flowctl_ledger_sessions(l)[at]);
     l->out -= out;
     l->expired += out;
     remove_session(l, at);
@@ -118,7 +125,7 @@ static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
     if (to_ns <= l->clk_ns) return;
     uint64_t by_ns = to_ns - l->clk_ns;
     for (uint32_t i = 0; i < l->count; i++)
-        if (l->sessions[i].renewed_clk_ns >= vouch->seen_clk_ns) l->sessions[i].expires_clk_ns += by_ns;
+        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns) flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
     l->clk_ns = to_ns;
 }
 
@@ -130,7 +137,7 @@ static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_as
     l->clk_ns += least(dt_ns, step_ns(l));
     if (vouch != NULL) catch_up(l, vouch);
     for (uint32_t i = l->count; i-- > 0;)
-        if (l->clk_ns > l->sessions[i].expires_clk_ns) expire(l, i);
+        if (l->clk_ns > flowctl_ledger_sessions(l)[i].expires_clk_ns) expire(l, i);
     if (refills) set_level(l, level_of(l) + (level)l->terms.rate.permits * (level)least(dt_ns, FLOWCTL_PERIOD_MAX_NS));
     clip(l);
 }
@@ -139,13 +146,13 @@ static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_as
 
 static flowctl_ledger_session *find(flowctl_ledger *l, flowctl_session_id id) {
     for (uint32_t i = 0; i < l->count; i++)
-        if (same(l->sessions[i].session, id)) return &l->sessions[i];
+        if (same(flowctl_ledger_sessions(l)[i].session, id)) return &flowctl_ledger_sessions(l)[i];
     return NULL;
 }
 
 static flowctl_ledger_session *open_session(flowctl_ledger *l, const flowctl_lease_ask *ask) {
     if (l->count == l->room) return NULL;
-    flowctl_ledger_session *s = &l->sessions[l->count++];
+    flowctl_ledger_session *s = &flowctl_ledger_sessions(l)[l->count++];
     *s = (flowctl_ledger_session){.session = ask->session};
     if (ask->member != NULL) strncpy(s->name, ask->member, FLOWCTL_MEMBER_NAME_MAX);
     return s;
@@ -168,11 +175,25 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
 }
 
+static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
+    return (const flowctl_ledger_session *)(const void *)(l + 1);
+}
+
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
-        const flowctl_ledger_session *s = &l->sessions[i];
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
         count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+    }
+    return count;
+}
+
+/* Those who got less than they wanted, lately; and whoever asks now. */
+static uint64_t hungry(const flowctl_ledger *l, const flowctl_ledger_session *self) {
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
+        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= l->clk_ns;
     }
     return count;
 }
@@ -189,7 +210,10 @@ static uint64_t lendable(const flowctl_ledger *l, const flowctl_ledger_session *
     if (saved_for_another(l, s->session)) there -= (int64_t)l->head_need;
     if (there <= 0) return 0;
     uint64_t share = most(1, 2 * l->terms.burst / most(1, active(l))), cap = most(share, need), out = out_of(s);
-    uint64_t grant = least(want, least((uint64_t)there, cap > out ? cap - out : 0));
+    uint64_t most_now = least((uint64_t)there, cap > out ? cap - out : 0);
+    /* Where several are short, each takes its part of what is there, and not the first all of it. */
+    uint64_t part = ((uint64_t)there + hungry(l, s) - 1) / hungry(l, s),
+             grant = least(want, least(most_now, most(part, need)));
     return grant < need ? 0 : grant;
 }
 
@@ -212,6 +236,7 @@ static uint64_t lend(flowctl_ledger *l, flowctl_ledger_session *s, uint64_t want
     l->out += grant;
     l->granted += grant;
     s->granted += grant;
+    s->short_clk_ns = grant < want ? l->clk_ns : 0;
     return grant;
 }
 
@@ -263,7 +288,7 @@ static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     if (ask->leaves) {
         take_back(l, s, out_of(s)); /* grants whose answers were lost */
         if (same(l->head, s->session)) l->head_need = 0;
-        remove_session(l, (uint32_t)(s - l->sessions));
+        remove_session(l, (uint32_t)(s - flowctl_ledger_sessions(l)));
     }
 }
 
@@ -288,12 +313,13 @@ void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_
 /* ---- looking at it ---- */
 
 bool flowctl_ledger_is_sound(const flowctl_ledger *l, size_t bytes) {
-    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room || l->room > (bytes - sizeof *l) / sizeof l->sessions[0])
+    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room ||
+        l->room > (bytes - sizeof *l) / sizeof(flowctl_ledger_session))
         return false;
     if (!begun(l)) return l->count == 0 && l->out == 0;
     uint64_t out = 0;
     for (uint32_t i = 0; i < l->count; i++) {
-        const flowctl_ledger_session *s = &l->sessions[i];
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
         if (s->used > s->granted || s->back > s->granted - s->used || s->name[FLOWCTL_MEMBER_NAME_MAX] != '\0') return false;
         out += out_of(s);
     }
@@ -324,5 +350,5 @@ void flowctl_ledger_inspect(const flowctl_ledger *ledger, uint64_t now_ns, flowc
     state->quarantine_ns = in_quarantine(&l) ? l.quarantine_until_clk_ns - l.clk_ns + 1 : 0;
     state->clk_ns = l.clk_ns;
     for (uint32_t i = 0; i < ledger->count && state->member_count < room; i++)
-        members[state->member_count++] = member_state(&l, &ledger->sessions[i]);
+        members[state->member_count++] = member_state(&l, &sessions_of(ledger)[i]);
 }

@@ -26,7 +26,7 @@ BELOW = {
     "src/backend": {"src/base", "src/algo", "src/backend"},
     "src/client": {"src/client"},
     "tools": {"tools"},
-    "examples": set(),
+    "examples": {"examples"},
 }
 # Parts that may use a library beyond libc; each is a link target of its own.
 WITH_LIBRARIES = {"src/backend", "src/client", "tools"}

@@ -3,6 +3,7 @@
 #define flowctl_ledger_ask product_ask
 #define flowctl_ledger_is_sound product_is_sound
 #define flowctl_ledger_inspect product_inspect
+#define flowctl_ledger_extend product_extend
 #include "algo/ledger.c"
 
 #include "sim/planted_ledger.h"
@@ -26,7 +27,7 @@ const char *const credit_defect_names[CREDIT_DEFECTS] = {
 };
 
 /* Credit of sessions that were kept, and that O does not count: in the place of the last session, which no test fills. */
-static uint64_t *kept_out(flowctl_ledger *l) { return &l->sessions[l->room - 1].granted; }
+static uint64_t *kept_out(flowctl_ledger *l) { return &flowctl_ledger_sessions(l)[l->room - 1].granted; }
 
 static void keep_sessions(flowctl_ledger *l, uint64_t now_ns, uint64_t identity) {
     set_level(l, 0);
@@ -54,7 +55,7 @@ static void reopen(flowctl_ledger *l, flowctl_lease_ask *ask, uint64_t now_ns) {
 static void free_older(flowctl_ledger *l, const flowctl_lease_ask *ask) {
     if (find(l, ask->session) != NULL || ask->seq > 1) return;
     for (uint32_t i = l->count; i-- > 0;)
-        if (strcmp(l->sessions[i].name, ask->member) == 0) expire(l, i);
+        if (strcmp(flowctl_ledger_sessions(l)[i].name, ask->member) == 0) expire(l, i);
 }
 
 static void believe_clock(flowctl_ledger *l, flowctl_lease_ask *ask) {

@@ -27,7 +27,7 @@ FLOWCTL_BEGIN
 typedef struct flowctl_ledger_session {
     flowctl_session_id session;
     uint64_t seq, granted, used, back;
-    uint64_t renewed_clk_ns, expires_clk_ns, wanted_clk_ns;
+    uint64_t renewed_clk_ns, expires_clk_ns, wanted_clk_ns, short_clk_ns; /* short: got less than it wanted, then */
     char name[FLOWCTL_MEMBER_NAME_MAX + 1];
 } flowctl_ledger_session;
 
@@ -45,8 +45,13 @@ typedef struct flowctl_ledger {
     uint64_t granted, used, back, expired;
     flowctl_session_id head; /* who needs more than there was, and is saved for */
     uint64_t head_need, head_until_clk_ns;
-    flowctl_ledger_session sessions[];
+    /* the sessions follow: flowctl_ledger_sessions() */
 } flowctl_ledger;
+
+/** Where the sessions lie: right behind the ledger. */
+static inline flowctl_ledger_session *flowctl_ledger_sessions(flowctl_ledger *ledger) {
+    return (flowctl_ledger_session *)(void *)(ledger + 1);
+}
 
 /** Bytes of a ledger with room for so many sessions at once. */
 #define FLOWCTL_LEDGER_BYTES(room) (sizeof(flowctl_ledger) + (size_t)(room) * sizeof(flowctl_ledger_session))
@@ -59,6 +64,9 @@ typedef enum flowctl_ledger_origin {
 
 /** Makes a new ledger in FLOWCTL_LEDGER_BYTES(room) bytes. `identity`: see flowctl_ledger_ask. The settings are those of the first ask. */
 FLOWCTL_API void flowctl_ledger_init(flowctl_ledger *ledger, uint32_t room, uint64_t identity, flowctl_ledger_origin origin);
+
+/** Tells a ledger whose block was made larger (flowctl_ledger_ask: NO_MEMORY) how many sessions there is room for now; never fewer. */
+FLOWCTL_API void flowctl_ledger_extend(flowctl_ledger *ledger, uint32_t room);
 
 /** Whether bytes that come from elsewhere are a ledger: its frame, counts and sums fit. */
 FLOWCTL_API bool flowctl_ledger_is_sound(const flowctl_ledger *ledger, size_t bytes);
