@@ -22,7 +22,6 @@ struct message {
     uint64_t due_ns, sent_ns;
     size_t who;
     char name[8];
-    flowctl_session_id session;
     flowctl_lease_ask ask;
     flowctl_lease_reply reply;
 };
@@ -85,7 +84,6 @@ static void serve(struct stage *g, const struct message *ask) {
     struct message *m = send(g, ask->who);
     m->is_answer = true;
     m->sent_ns = ask->sent_ns;
-    m->session = a.session;
     m->reply = reply;
 }
 
@@ -94,7 +92,7 @@ static void hear(struct stage *g, const struct message *m) {
     if (!w->running) return;
     uint64_t took_ns = g->now_ns - m->sent_ns;
     w->round_trip_ns = most(took_ns, w->round_trip_ns - w->round_trip_ns / 64);
-    if (credit_member_answer(&w->m, clock_of(g, w), m->session, &m->reply) == FC_NEWS_DEAD) w->asked_ns = 0, w->reported = w->m.used;
+    if (credit_member_answer(&w->m, clock_of(g, w), &m->reply) == FC_NEWS_DEAD) w->asked_ns = 0, w->reported = w->m.used;
 }
 
 static void deliver(struct stage *g) {
