@@ -125,7 +125,8 @@ static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
     if (to_ns <= l->clk_ns) return;
     uint64_t by_ns = to_ns - l->clk_ns;
     for (uint32_t i = 0; i < l->count; i++)
-        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns) flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
+        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns)
+            flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
     l->clk_ns = to_ns;
 }
 
@@ -179,11 +180,12 @@ static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
     return (const flowctl_ledger_session *)(const void *)(l + 1);
 }
 
+/* Those who wanted something lately, or hold something: the burst is theirs. */
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns);
     }
     return count;
 }

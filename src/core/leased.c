@@ -9,6 +9,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* What is to be reported at once is looked for so often. */
+#define SOON_NS FLOWCTL_NS_PER_MS
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -177,6 +179,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
     if (s->paused) p.want = p.need = 0;
+    s->soon = p.soon;
     if (now.missing != 0) s->busy_ns = look->now_ns;
     return p;
 }
@@ -229,18 +232,30 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns), asked_ns = atomic_load(&s->asked_ns);
-    uint64_t next_ns = now_ns + (now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s) ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s);
+    uint64_t next_ns = now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    if (busy && s->soon && s->failed_in_a_row == 0) next_ns = now_ns + SOON_NS;
     if (s->unanswered) next_ns = asked_ns + patience(s);
     if (atomic_load(&s->missing) != 0) next_ns = least(next_ns, s->next_ask_ns);
-    next_ns = most(next_ns, s->unanswered ? 0 : s->next_ask_ns);
+    next_ns = most(next_ns, s->unanswered || s->soon ? 0 : s->next_ask_ns);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
 
+static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
+    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
+    return s->session.granted - s->session.back - held != s->session.used;
+}
+
+/* The first moment for the next ask. */
+static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
+    bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
+    return soon ? least(s->next_ask_ns, atomic_load(&s->asked_ns) + SOON_NS) : s->next_ask_ns;
+}
+
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
     bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
-    bool used = s->session.granted - s->session.back - held != s->session.used;
+    bool used = used_since(s, look);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
@@ -252,8 +267,9 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
-    if (s->unanswered || now_ns < s->next_ask_ns || !fc_bucket_look(l, now_ns, &look)) return false;
+    if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     if (s->local) look.held = 0;
+    if (now_ns < may_ask_at(s, &look)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
 }
