@@ -142,7 +142,8 @@ static off_t slot_at(unsigned place, unsigned which) {
 
 /*
  * A lock of the open file (OFD), not of the process: with the older kind, two instances in one process would not exclude each other, and closing any
- * descriptor of the file would free it. It is tried for half a second and no longer: a process that was stopped while it had it must not stop the others as well.
+ * descriptor of the file would free it. It is tried for about a second and no longer: a process that was stopped while it had it must not keep the others
+ * from closing. And often, so that somebody who takes it all the time leaves enough gaps.
  */
 static bool try_lock(struct file *f, short type) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
@@ -152,8 +153,8 @@ static bool try_lock(struct file *f, short type) {
 static flowctl_status lock_file(struct file *f) {
     for (unsigned tries = 0; !try_lock(f, F_WRLCK); tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) return status_of(errno);
-        if (tries == 500) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
-        nanosleep(&(struct timespec){0, tries < 20 ? 20000 : 1000000}, NULL);
+        if (tries == 5000) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
+        nanosleep(&(struct timespec){0, 100000}, NULL);
     }
     return FLOWCTL_OK;
 }
