@@ -45,8 +45,8 @@
 
 /* ---- what is in the file ---- */
 
-/* Entries there may be, and sessions of one limit at once. 16 MiB, of which only what was used takes room on the disk. */
-enum { PLACES = 1024, SESSIONS = 64, HEADER_BYTES = 4096, SLOT_BYTES = 8192, FORMAT = 1 };
+/* Entries there may be, and sessions of one limit at once. 24 MiB, of which only what was used takes room on the disk. */
+enum { PLACES = 1024, SESSIONS = 64, HEADER_BYTES = 4096, SLOT_BYTES = 12288, FORMAT = 1 };
 enum { FILE_BYTES = HEADER_BYTES + PLACES * 8 + PLACES * 2 * SLOT_BYTES };
 
 static const char magic[8] = "fctlfile";

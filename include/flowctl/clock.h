@@ -5,6 +5,7 @@
  * time. Clocks are shared: many limiters may use one; it must outlive them.
  *
  * The monotonic clock is CLOCK_MONOTONIC: never stepped by an administrator, stands still while the machine sleeps.
+ * The boottime clock goes on then: leases are measured by it.
  * A manual clock stands still until it is told: for tests, simulations, and logs that carry their own time.
  */
 #ifndef FLOWCTL_CLOCK_H
@@ -21,11 +22,17 @@ typedef struct flowctl_clock flowctl_clock;
 /** The process's monotonic clock; the default everywhere. Never fails, never destroyed. Any thread. */
 FLOWCTL_API flowctl_clock *flowctl_clock_monotonic(void);
 
+/**
+ * As the monotonic clock, but goes on while the machine sleeps (where the system has such a clock): for leases, and the default of limits that processes
+ * share. Never fails, never destroyed. Any thread.
+ */
+FLOWCTL_API flowctl_clock *flowctl_clock_boottime(void);
+
 /** Creates a manual clock that reads `start_ns`. `allocator` NULL: malloc. @return OK, INVALID_ARGUMENT, NO_MEMORY, SYSTEM. */
 FLOWCTL_API flowctl_status flowctl_clock_manual_create(uint64_t start_ns, const flowctl_allocator *allocator,
                                                        flowctl_clock **clock, flowctl_error *err);
 
-/** Frees a manual clock. No limiter may use it any more. NULL and the monotonic clock are left alone. */
+/** Frees a manual clock. No limiter may use it any more. NULL and the system's clocks are left alone. */
 FLOWCTL_API void flowctl_clock_destroy(flowctl_clock *clock);
 
 /**

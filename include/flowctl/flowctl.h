@@ -14,21 +14,26 @@
  *   caller fills in defaults; one that is older refuses what it does not know (FLOWCTL_BAD_SIZE) unless that is all zero.
  * - Unless it says otherwise a function may be called by any thread, does not block, does not allocate, makes no callback.
  *   Not for signal handlers.
- * - No global state, no background thread, no output.
+ * - No global state, no background thread, no output; but for backends, each of which has a thread unless it is told to have none (backend.h).
  */
 #ifndef FLOWCTL_H
 #define FLOWCTL_H
 
 #include <flowctl/allocator.h>
+#include <flowctl/backend.h>
 #include <flowctl/change.h>
 #include <flowctl/clock.h>
+#include <flowctl/health.h>
 #include <flowctl/limiter.h>
 #include <flowctl/observe.h>
 #include <flowctl/rate.h>
 #include <flowctl/reservation.h>
+#include <flowctl/sequence.h>
 #include <flowctl/settle.h>
+#include <flowctl/sharing.h>
 #include <flowctl/snapshot.h>
 #include <flowctl/status.h>
+#include <flowctl/store.h>
 #include <flowctl/token_bucket.h>
 #include <flowctl/version.h>
 

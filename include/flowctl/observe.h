@@ -5,6 +5,7 @@
 #define FLOWCTL_OBSERVE_H
 
 #include <flowctl/limiter.h>
+#include <flowctl/sharing.h>
 
 FLOWCTL_BEGIN
 
@@ -36,10 +37,12 @@ typedef struct flowctl_listener {
     /** A grant left `near_limit_permits` or less. Once, until at least twice as many (or a full burst) were there again. */
     void (*on_near_limit)(void *context, flowctl_limiter *limiter, uint64_t remaining);
     uint64_t near_limit_permits;
+    /** A shared limit's lease began, ended or came back (sharing.h). By the backend's thread; may not close or destroy, nor call the store. */
+    void (*on_lease)(void *context, flowctl_limiter *limiter, flowctl_lease_state from, flowctl_lease_state to);
 } flowctl_listener;
 
 #define FLOWCTL_LISTENER_INIT \
-    { sizeof(flowctl_listener), 0, 0, 0, 0, 0 }
+    { sizeof(flowctl_listener), 0, 0, 0, 0, 0, 0 }
 
 /**
  * Sets the listener, in use; NULL: none. It is not copied: it must live, unchanged, until no thread can be inside a call that began before

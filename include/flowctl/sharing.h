@@ -51,9 +51,8 @@ typedef enum flowctl_away {
 #define FLOWCTL_NEEDS_RESET UINT32_C(2)
 #define FLOWCTL_NEEDS_SNAPSHOT UINT32_C(4)
 
-/** How a limiter shares. Part of the options of each kind of limiter. Zero means default. */
+/** How a limiter with a backend shares. Part of the options of each kind of limiter. Zero means default. */
 typedef struct flowctl_sharing_options {
-    flowctl_backend *backend; /**< NULL: the limit is this process's own. Must outlive the limiter. The id must not be empty. */
     flowctl_away away;
     uint64_t reuse_ns;       /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
     uint64_t ttl_ns;         /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */

@@ -19,6 +19,7 @@
 #include <flowctl/allocator.h>
 #include <flowctl/clock.h>
 #include <flowctl/limiter.h>
+#include <flowctl/sharing.h>
 
 FLOWCTL_BEGIN
 
@@ -47,17 +48,25 @@ typedef struct flowctl_token_bucket_options {
     const char *id;                     /**< A name for messages and metrics; copied; NULL: "". */
     flowctl_rate rate;                  /**< 1 per 10 years … 10^10 per second. */
     uint64_t burst;                     /**< 1 … FLOWCTL_BURST_MAX permits. */
-    flowctl_clock *clock;               /**< NULL: monotonic. Must outlive the limiter. */
+    flowctl_clock *clock;               /**< NULL: monotonic, or the backend's. Must outlive the limiter. */
     const flowctl_allocator *allocator; /**< NULL: malloc and free. Copied. */
     flowctl_start start;
     uint64_t start_permits; /**< With FLOWCTL_START_AT: 0 … burst. Otherwise 0. */
     uint64_t max_debt;      /**< Permits that settling may charge beyond zero (settle.h). 0: as many as the burst at create;
                                  FLOWCTL_NO_DEBT: none. At most FLOWCTL_BURST_MAX. */
     flowctl_settle_rule settle;
+    flowctl_backend *backend; /**< NULL: this process's own limit. Otherwise one that all limiters of this id at this store share
+                                   (sharing.h); must outlive the limiter. The id must not be empty; start FULL is followed where the
+                                   store can know that nobody used the limit before, and else begins empty. */
+    flowctl_sharing_options sharing; /**< With a backend. */
 } flowctl_token_bucket_options;
 
-#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT \
-    { sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED }
+#define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT                                                                             \
+    {                                                                                                                 \
+        sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED, 0, { \
+            FLOWCTL_AWAY_CLOSED, 0, 0, 0, 0, 0, 0                                                                     \
+        }                                                                                                             \
+    }
 
 /** The initialiser as a function: zeroes `size` bytes and sets the size. NULL and a size below that of a size_t are ignored. */
 FLOWCTL_API void flowctl_token_bucket_options_init(flowctl_token_bucket_options *options, size_t size);
@@ -65,7 +74,7 @@ FLOWCTL_API void flowctl_token_bucket_options_init(flowctl_token_bucket_options 
 /**
  * Creates a token bucket whose time begins now, as its clock says.
  * @return OK; INVALID_ARGUMENT (NULL, zero rate or burst, unknown start, start_permits above burst); OUT_OF_RANGE (with the nearest
- *         value that can be represented); BAD_SIZE; NO_MEMORY; SYSTEM. On failure `*limiter` is NULL.
+ *         value that can be represented); UNSUPPORTED (by the backend, by name); BAD_SIZE; NO_MEMORY; SYSTEM; CLOSED. On failure `*limiter` is NULL.
  */
 FLOWCTL_API flowctl_status flowctl_token_bucket_create(const flowctl_token_bucket_options *options,
                                                        flowctl_limiter **limiter, flowctl_error *err);

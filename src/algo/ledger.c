@@ -41,6 +41,8 @@ static uint64_t step_ns(const flowctl_ledger *l) { return l->shortest_ttl_ns / 4
 /* How long by the ledger's clock a lease of `ttl_ns` may be in use: two such steps, and a guard. */
 static uint64_t margin(const flowctl_ledger *l, uint64_t ttl_ns) { return ttl_ns + 2 * step_ns(l) + (ttl_ns + 3) / 4; }
 
+static bool in_quarantine(const flowctl_ledger *l) { return l->clk_ns <= l->quarantine_until_clk_ns; }
+
 /* ---- settings ---- */
 
 static bool terms_are_sound(const flowctl_lease_terms *t) {
@@ -57,6 +59,9 @@ static void adopt(flowctl_ledger *l, const flowctl_lease_terms *terms) {
     if (rest < 0) rest += old, whole--;
     set_level(l, whole * new + rest *new / old);
     l->terms = *terms;
+    /* A quarantine waits for the longest leases: they may have been lent before. */
+    if (in_quarantine(l) && terms->ttl_ns > l->longest_ttl_ns)
+        l->quarantine_until_clk_ns += margin(l, terms->ttl_ns) - margin(l, l->longest_ttl_ns);
     l->longest_ttl_ns = most(l->longest_ttl_ns, terms->ttl_ns);
     l->shortest_ttl_ns = least(l->shortest_ttl_ns, terms->ttl_ns);
     clip(l);
@@ -88,10 +93,13 @@ void flowctl_ledger_extend(flowctl_ledger *l, uint32_t room) {
 
 /* ---- time ---- */
 
-static void remove_session(flowctl_ledger *l, uint32_t at) { l->sessions[at] = l->sessions[--l->count]; }
+static void remove_session(flowctl_ledger *l, uint32_t at) {
+    flowctl_ledger_session *sessions = flowctl_ledger_sessions(l);
+    sessions[at] = sessions[--l->count];
+}
 
 static void expire(flowctl_ledger *l, uint32_t at) {
-    uint64_t out = out_of(&l->sessions[at]);
+    uint64_t out = out_of(&flowctl_ledger_sessions(l)[at]);
     l->out -= out;
     l->expired += out;
     remove_session(l, at);
@@ -107,17 +115,29 @@ static void quarantine(flowctl_ledger *l, uint64_t now_ns, uint64_t identity) {
     l->quarantine_until_clk_ns = l->clk_ns + margin(l, l->longest_ttl_ns);
 }
 
-static bool in_quarantine(const flowctl_ledger *l) { return l->clk_ns <= l->quarantine_until_clk_ns; }
+/*
+ * A member that knows the clock of an earlier answer, and how long ago that was, vouches for more than one step. It knows nothing of when others were
+ * answered since: their leases end no sooner for it.
+ */
+static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
+    if (vouch->seen_clk_ns == 0 || vouch->seen_clk_ns > l->clk_ns) return;
+    uint64_t to_ns = vouch->seen_clk_ns + least(vouch->since_ns, FLOWCTL_PERIOD_MAX_NS);
+    if (to_ns <= l->clk_ns) return;
+    uint64_t by_ns = to_ns - l->clk_ns;
+    for (uint32_t i = 0; i < l->count; i++)
+        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns) flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
+    l->clk_ns = to_ns;
+}
 
-/* The clock and the level at now. A member that knows the clock of an earlier answer, and how long ago that was, vouches for more than one step. */
+/* The clock and the level at now. `vouch`: the ask of a session that is known, or NULL. */
 static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_ask *vouch) {
     uint64_t dt_ns = now_ns > l->time_ns ? now_ns - l->time_ns : 0;
     bool refills = !in_quarantine(l);
     l->time_ns = now_ns;
     l->clk_ns += least(dt_ns, step_ns(l));
-    if (vouch != NULL && vouch->seen_clk_ns != 0) l->clk_ns = most(l->clk_ns, vouch->seen_clk_ns + vouch->since_ns);
+    if (vouch != NULL) catch_up(l, vouch);
     for (uint32_t i = l->count; i-- > 0;)
-        if (l->clk_ns > l->sessions[i].expires_clk_ns) expire(l, i);
+        if (l->clk_ns > flowctl_ledger_sessions(l)[i].expires_clk_ns) expire(l, i);
     if (refills) set_level(l, level_of(l) + (level)l->terms.rate.permits * (level)least(dt_ns, FLOWCTL_PERIOD_MAX_NS));
     clip(l);
 }
@@ -126,36 +146,54 @@ static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_as
 
 static flowctl_ledger_session *find(flowctl_ledger *l, flowctl_session_id id) {
     for (uint32_t i = 0; i < l->count; i++)
-        if (same(l->sessions[i].session, id)) return &l->sessions[i];
+        if (same(flowctl_ledger_sessions(l)[i].session, id)) return &flowctl_ledger_sessions(l)[i];
     return NULL;
 }
 
 static flowctl_ledger_session *open_session(flowctl_ledger *l, const flowctl_lease_ask *ask) {
     if (l->count == l->room) return NULL;
-    flowctl_ledger_session *s = &l->sessions[l->count++];
+    flowctl_ledger_session *s = &flowctl_ledger_sessions(l)[l->count++];
     *s = (flowctl_ledger_session){.session = ask->session};
     if (ask->member != NULL) strncpy(s->name, ask->member, FLOWCTL_MEMBER_NAME_MAX);
     return s;
+}
+
+static void take_back(flowctl_ledger *l, flowctl_ledger_session *s, uint64_t back) {
+    s->back += back;
+    l->back += back;
+    l->out -= back;
+    set_level(l, level_of(l) + (level)back * (level)l->terms.rate.period_ns);
+    clip(l);
 }
 
 /* Sums only grow; together they are never more than was granted. */
 static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_lease_ask *ask) {
     uint64_t used = ask->used > s->used ? least(ask->used - s->used, out_of(s)) : 0;
     s->used += used;
-    uint64_t back = ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0;
-    s->back += back;
-    l->out -= used + back;
     l->used += used;
-    l->back += back;
-    set_level(l, level_of(l) + (level)back * (level)l->terms.rate.period_ns);
-    clip(l);
+    l->out -= used;
+    take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
+}
+
+static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
+    return (const flowctl_ledger_session *)(const void *)(l + 1);
 }
 
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
-        const flowctl_ledger_session *s = &l->sessions[i];
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
         count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+    }
+    return count;
+}
+
+/* Those who got less than they wanted, lately; and whoever asks now. */
+static uint64_t hungry(const flowctl_ledger *l, const flowctl_ledger_session *self) {
+    uint64_t count = 1;
+    for (uint32_t i = 0; i < l->count; i++) {
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
+        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= l->clk_ns;
     }
     return count;
 }
@@ -172,7 +210,10 @@ static uint64_t lendable(const flowctl_ledger *l, const flowctl_ledger_session *
     if (saved_for_another(l, s->session)) there -= (int64_t)l->head_need;
     if (there <= 0) return 0;
     uint64_t share = most(1, 2 * l->terms.burst / most(1, active(l))), cap = most(share, need), out = out_of(s);
-    uint64_t grant = least(want, least((uint64_t)there, cap > out ? cap - out : 0));
+    uint64_t most_now = least((uint64_t)there, cap > out ? cap - out : 0);
+    /* Where several are short, each takes its part of what is there, and not the first all of it. */
+    uint64_t part = ((uint64_t)there + hungry(l, s) - 1) / hungry(l, s),
+             grant = least(want, least(most_now, most(part, need)));
     return grant < need ? 0 : grant;
 }
 
@@ -195,6 +236,7 @@ static uint64_t lend(flowctl_ledger *l, flowctl_ledger_session *s, uint64_t want
     l->out += grant;
     l->granted += grant;
     s->granted += grant;
+    s->short_clk_ns = grant < want ? l->clk_ns : 0;
     return grant;
 }
 
@@ -213,10 +255,27 @@ static flowctl_status check(const flowctl_lease_ask *ask) {
     return terms_are_sound(&ask->terms) ? FLOWCTL_OK : FLOWCTL_OUT_OF_RANGE;
 }
 
+/*
+ * An account that is not the asker's: the store has ended that one, and an ask that came late or twice began another of the same name. Its owner's report
+ * would pay for what was lent since, and its clock tell the time of a run that is lost.
+ */
+static bool is_another(const flowctl_ledger *l, const flowctl_ledger_session *s, const flowctl_lease_ask *ask) {
+    if (ask->seen_identity != 0 && ask->seen_identity != l->identity) return true;
+    return ask->used > s->granted || ask->back > s->granted - ask->used;
+}
+
+/* Whose ask it is; NULL, and reply->dead, if nobody's that is known. */
+static flowctl_ledger_session *whose(flowctl_ledger *l, const flowctl_lease_ask *ask, flowctl_lease_reply *reply) {
+    flowctl_ledger_session *s = find(l, ask->session);
+    reply->dead = s != NULL ? is_another(l, s, ask) : ask->seq > 1;
+    return reply->dead ? NULL : s;
+}
+
 static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_lease_ask *ask, flowctl_lease_reply *reply) {
     report(l, s, ask);
     if (ask->seq > s->seq) {
         s->seq = ask->seq;
+        s->renewed_clk_ns = l->clk_ns;
         s->expires_clk_ns = most(s->expires_clk_ns, l->clk_ns + margin(l, l->terms.ttl_ns));
         if (ask->want != 0) {
             s->wanted_clk_ns = l->clk_ns;
@@ -226,9 +285,10 @@ static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     }
     reply->granted = s->granted;
     reply->lease_ns = l->terms.ttl_ns;
-    if (ask->leaves && out_of(s) == 0) {
+    if (ask->leaves) {
+        take_back(l, s, out_of(s)); /* grants whose answers were lost */
         if (same(l->head, s->session)) l->head_need = 0;
-        remove_session(l, (uint32_t)(s - l->sessions));
+        remove_session(l, (uint32_t)(s - flowctl_ledger_sessions(l)));
     }
 }
 
@@ -238,14 +298,13 @@ void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_
     if (reply->status != FLOWCTL_OK) return;
     if (!begun(l)) begin(l, ask, now_ns);
     if (l->identity != identity) quarantine(l, now_ns, identity);
-    bool known = find(l, ask->session) != NULL;
-    pass_time(l, now_ns, known ? ask : NULL);
+    pass_time(l, now_ns, whose(l, ask, reply) != NULL ? ask : NULL);
     if (ask->terms.version > l->terms.version) adopt(l, &ask->terms);
-    flowctl_ledger_session *s = find(l, ask->session);
-    if (s == NULL && ask->seq > 1) reply->dead = true;
-    else if (s == NULL && (s = open_session(l, ask)) == NULL) reply->status = FLOWCTL_NO_MEMORY;
-    else answer(l, s, ask, reply);
+    flowctl_ledger_session *s = whose(l, ask, reply);
+    if (s == NULL && !reply->dead && (s = open_session(l, ask)) == NULL) reply->status = FLOWCTL_NO_MEMORY;
+    if (s != NULL) answer(l, s, ask, reply);
     reply->members = active(l);
+    reply->identity = identity;
     reply->clk_ns = l->clk_ns;
     reply->quarantine_ns = in_quarantine(l) ? l->quarantine_until_clk_ns - l->clk_ns + 1 : 0;
     reply->terms = l->terms;
@@ -254,12 +313,13 @@ void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_
 /* ---- looking at it ---- */
 
 bool flowctl_ledger_is_sound(const flowctl_ledger *l, size_t bytes) {
-    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room || l->room > (bytes - sizeof *l) / sizeof l->sessions[0])
+    if (bytes < sizeof *l || l->magic != MAGIC || l->count > l->room ||
+        l->room > (bytes - sizeof *l) / sizeof(flowctl_ledger_session))
         return false;
     if (!begun(l)) return l->count == 0 && l->out == 0;
     uint64_t out = 0;
     for (uint32_t i = 0; i < l->count; i++) {
-        const flowctl_ledger_session *s = &l->sessions[i];
+        const flowctl_ledger_session *s = &sessions_of(l)[i];
         if (s->used > s->granted || s->back > s->granted - s->used || s->name[FLOWCTL_MEMBER_NAME_MAX] != '\0') return false;
         out += out_of(s);
     }
@@ -290,5 +350,5 @@ void flowctl_ledger_inspect(const flowctl_ledger *ledger, uint64_t now_ns, flowc
     state->quarantine_ns = in_quarantine(&l) ? l.quarantine_until_clk_ns - l.clk_ns + 1 : 0;
     state->clk_ns = l.clk_ns;
     for (uint32_t i = 0; i < ledger->count && state->member_count < room; i++)
-        members[state->member_count++] = member_state(&l, &ledger->sessions[i]);
+        members[state->member_count++] = member_state(&l, &sessions_of(ledger)[i]);
 }

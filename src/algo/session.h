@@ -4,9 +4,10 @@
  * The permits themselves are somewhere else: `held`, in a limiter's cell, is what may be used now (below zero: charged beyond it). The session only keeps
  * the sums, so that used = granted - back - held at any moment, with no count per decision.
  *
- * Three things keep what a member may use below what the store counts as out, whatever is lost or late: a lease counts from the sending of the ask
- * that the store answered; a grant whose answer is passed by a newer one was counted as `back` then, and is worth nothing when it comes; and an
- * answer to a session that the store does not know ends the session, with all it holds.
+ * Four things keep what a member may use below what the store counts as out, whatever is lost or late: a lease counts from the sending of the ask
+ * that the store answered; a grant whose answer is passed by a newer one was counted as `back` then, and is worth nothing when it comes; an answer
+ * that knows of less than was granted already, or is of another run of the store, prolongs nothing; and one to a session that the store does not know ends
+ * the session, with all it holds.
  */
 #ifndef FC_ALGO_SESSION_H
 #define FC_ALGO_SESSION_H
@@ -24,7 +25,7 @@ struct fc_session {
     uint64_t newest_seq;    /* of the newest ask that was answered */
     uint64_t granted, back; /* sums, as far as is known here */
     uint64_t used;          /* as last reported */
-    uint64_t seen_clk_ns, seen_at_ns;
+    uint64_t seen_identity, seen_clk_ns, seen_at_ns;
     uint64_t until_ns; /* what is held may be used before this time of the member's clock */
     uint64_t sent_ns[FC_SESSION_ASKS];
 };

@@ -31,12 +31,16 @@ struct flowctl_clock {
     const struct fc_clock_ops *ops;
 };
 
-/* The monotonic clock without a call through a pointer. */
-static inline uint64_t fc_monotonic_now(void) {
+/* The system's clocks without a call through a pointer. */
+static inline uint64_t fc_system_now(clockid_t id) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(id, &t);
     return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
 }
+static inline uint64_t fc_monotonic_now(void) { return fc_system_now(CLOCK_MONOTONIC); }
+
+/* What clock_gettime calls a clock, in one byte; 0: it is not one of the system's. */
+uint8_t fc_clock_system_id(const flowctl_clock *clock);
 
 /* False if the system has no room for it. */
 bool fc_sleeper_init(struct fc_sleeper *sleeper);

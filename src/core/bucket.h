@@ -10,6 +10,8 @@ struct fc_sight {
     struct fc_view view;
     uint64_t now_ns; /* to judge by: as asked for, but not before the terms began */
     bool too_old; /* what was asked for lies behind an anchor that was moved, where nothing is known: nothing can be granted */
+    bool over;    /* the lease is over: nothing can be granted */
+    uint64_t retry_ns; /* with permits from a store: when there may be more, as a guess */
     bool far; /* it lies out of the anchor's reach: this is how it would look from an anchor nearby; move it before you write */
 };
 
@@ -47,6 +49,36 @@ void fc_bucket_move_anchor_unlocked(flowctl_limiter *l, uint64_t now_ns);
 /* Says what is wrong with a rate or burst that were asked for; `rate` and `burst` are the nearest that are right. */
 flowctl_status fc_bucket_explain(enum fc_bucket_fault fault, const char *id, flowctl_rate asked, uint64_t asked_burst,
                                  const flowctl_rate *rate, uint64_t burst, flowctl_error *err);
+
+/* ---- permits from a store ---- */
+
+/* What a limiter holds is changed, all at one moment. */
+struct fc_lend {
+    bool take_all;     /* takes away what is held, */
+    uint64_t take;     /* or so much of it at most, */
+    uint64_t add;      /* and brings so much */
+    uint64_t until_ns; /* usable before; 0: there is no end */
+    bool sealed;       /* what was taken before can't go back any more (settle.h) */
+    bool paused;
+    bool local;        /* nothing is held: from now on time makes permits, at `rate`, from none to `burst` */
+    flowctl_rate rate; /* with `local` */
+    uint64_t burst;    /* with `local`; otherwise of the limit */
+};
+
+/* What was found at that moment. */
+struct fc_lent {
+    uint64_t now_ns;
+    uint64_t taken;
+    int64_t held;     /* after it; below zero: charged beyond what was lent */
+    uint64_t missing; /* cost of the first that waits, 0: nobody; */
+    uint64_t queued;  /* and of all that wait */
+};
+
+/* Under the lock. The time is read if `given_ns` is NULL. False: closed. */
+bool fc_bucket_lend(flowctl_limiter *l, const struct fc_lend *lend, const uint64_t *given_ns, struct fc_lent *lent);
+
+/* The same, and changes nothing: decisions go on meanwhile. Under the lock. */
+bool fc_bucket_look(flowctl_limiter *l, uint64_t now_ns, struct fc_lent *lent);
 
 /* ---- the operations, by file ---- */
 

@@ -4,12 +4,14 @@
  * the old terms was dated before. Stopped anywhere, it holds up no decision.
  */
 #include "core/bucket.h"
+#include "core/leased.h"
 
 #include "base/error.h"
 
 /* Shows the hot path the terms that are in force now. */
 static void show(flowctl_limiter *l, const struct fc_terms *terms, uint64_t tag) {
-    fc_cell_show(&l->cell, &terms->profile, tag, terms->paused || l->closed);
+    fc_cell_show_until(&l->cell, &terms->profile, tag, terms->paused || l->closed,
+                       terms->until_ns != 0 ? terms->until_ns : FLOWCTL_FOREVER);
 }
 
 /* Puts `next` in force, from the word `seen`. False: the word moved. The new word lies ahead of every old one, so that no old look fits it. */
@@ -59,6 +61,7 @@ bool fc_bucket_see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns,
         uint64_t now_ns = given_ns != NULL ? *given_ns : fc_limiter_now(l);
         if (now_ns < s->terms.profile.t0_ns) now_ns = s->terms.profile.t0_ns;
         s->now_ns = now_ns;
+        s->over = s->terms.until_ns != 0 && now_ns >= s->terms.until_ns;
         if (fc_bucket_in_reach(&s->terms.profile, now_ns)) return true;
         fc_bucket_move_anchor(l, now_ns);
     }
@@ -171,7 +174,7 @@ static bool used(const flowctl_limiter *l) {
 static flowctl_status change_locked(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {
     for (;; fc_cell_pause()) {
         struct moment m;
-        struct fc_terms next;
+        struct fc_terms next = {.lent = false};
         if (!arrive(l, now_ns, &m)) return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.60s\": is closed", l->id);
         if (c->kind == FC_CHANGE_RESTORE && used(l))
             return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
@@ -190,7 +193,83 @@ static flowctl_status change_locked(flowctl_limiter *l, const struct fc_change *
     }
 }
 
+/* ---- permits from a store ---- */
+
+/* What is held for whoever comes next: up to the first that waits, or to the word. */
+static int64_t held_units(const flowctl_limiter *l, const struct moment *m) {
+    return l->bookings.first != NULL ? (int64_t)(m->x.floor - l->bookings.first->place.start) : m->there;
+}
+
+static void look_at_queue(const flowctl_limiter *l, struct fc_lent *lent) {
+    lent->missing = l->bookings.first != NULL ? l->bookings.first->permits : 0;
+    lent->queued = 0;
+    for (const struct fc_booking *b = l->bookings.first; b != NULL; b = b->next) lent->queued += b->permits;
+}
+
+/* The terms that follow: permits that are there until they are used, or (local) those of a small bucket of one's own. */
+static void lent_terms(const flowctl_limiter *l, const struct moment *m, const struct fc_lend *lend, struct fc_terms *next) {
+    flowctl_rate rate = lend->local ? lend->rate : l->rate;
+    uint64_t burst = lend->burst;
+    *next = (struct fc_terms){.paused = lend->paused, .lent = !lend->local, .until_ns = lend->until_ns};
+    /* Both were found to be representable when they were set. */
+    fc_bucket_profile_make(&rate, &burst, booked_permits(l, m, &(struct fc_change){.kind = FC_CHANGE_LIMIT}), &next->profile,
+                           &next->slope);
+    if (!lend->local || lend->paused) fc_bucket_profile_halt(&next->profile, &next->slope);
+    next->profile.t0_ns = m->sight.now_ns;
+    next->profile.x1 = m->sight.view.word + next->profile.burst + 2;
+    next->began = next->profile.x1;
+    next->age = m->sight.terms.lent ? m->sight.terms.age : fc_terms_age(&m->sight.terms, m->sight.now_ns, true);
+    if (lend->sealed) next->age += FC_AGE_OVER;
+}
+
+/* Moves V by what is taken and brought: who waits comes nearer, or is due. */
+static void move_level(struct moment *m, const flowctl_limiter *l, const struct fc_lend *lend, struct fc_lent *lent) {
+    uint64_t unit = m->sight.terms.profile.unit;
+    int64_t held = held_units(l, m);
+    uint64_t there = held > 0 ? (uint64_t)held / unit : 0;
+    lent->taken = lend->take_all || lend->take > there ? there : lend->take;
+    /* A fraction of a permit is left of a local bucket, at the most: it goes with the rest. */
+    uint64_t down = lend->take_all && held > 0 ? (uint64_t)held : lent->taken * unit, up = lend->add * unit;
+    m->x.floor += up - down;
+    m->x.ceil += up - down;
+    m->there += (int64_t)up - (int64_t)down;
+    held += (int64_t)up - (int64_t)down;
+    lent->held = held >= 0 ? held / (int64_t)unit : -(int64_t)(((uint64_t)-held + unit - 1) / unit);
+}
+
+bool fc_bucket_look(flowctl_limiter *l, uint64_t now_ns, struct fc_lent *lent) {
+    struct moment m;
+    if (!arrive(l, &now_ns, &m)) return false;
+    int64_t held = held_units(l, &m), unit = (int64_t)m.sight.terms.profile.unit;
+    *lent = (struct fc_lent){.now_ns = m.sight.now_ns, .held = held >= 0 ? held / unit : -((-held + unit - 1) / unit)};
+    look_at_queue(l, lent);
+    return true;
+}
+
+bool fc_bucket_lend(flowctl_limiter *l, const struct fc_lend *lend, const uint64_t *given_ns, struct fc_lent *lent) {
+    for (;; fc_cell_pause()) {
+        struct moment m;
+        struct fc_terms next;
+        if (!arrive(l, given_ns, &m)) return false;
+        lent->now_ns = m.sight.now_ns;
+        lent_terms(l, &m, lend, &next);
+        move_level(&m, l, lend, lent);
+        struct fc_change none = {.kind = FC_CHANGE_LIMIT};
+        uint64_t after = word_after(l, &m, &none, &next);
+        if (!enforce(l, &m.sight.view, &next, after)) continue;
+        if (l->bookings.first != NULL) fc_bookings_follow(&l->bookings);
+        carry_debt(l, &m, &next, after);
+        show(l, &next, 1 - m.sight.view.tag);
+        fc_bookings_sweep(&l->bookings, m.sight.now_ns, next.profile.unit);
+        look_at_queue(l, lent);
+        return true;
+    }
+}
+
+/* ---- the verb ---- */
+
 flowctl_status fc_bucket_change(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {
+    if (l->leased != NULL) return fc_leased_change(l, c, now_ns, err);
     pthread_mutex_lock(&l->lock);
     flowctl_status status = change_locked(l, c, now_ns, err);
     pthread_mutex_unlock(&l->lock);

@@ -1,5 +1,6 @@
 /* Deciding without waiting. */
 #include "core/bucket.h"
+#include "core/leased.h"
 
 /* ---- looking ---- */
 
@@ -9,6 +10,8 @@ bool fc_bucket_see(flowctl_limiter *l, uint64_t now_ns, struct fc_sight *s) {
     struct fc_bucket_profile *p = &s->terms.profile;
     s->too_old = now_ns < p->t0_ns && s->terms.older_unknown;
     s->now_ns = now_ns < p->t0_ns ? p->t0_ns : now_ns;
+    s->over = s->terms.until_ns != 0 && s->now_ns >= s->terms.until_ns;
+    s->retry_ns = s->terms.lent ? fc_leased_retry_at(l, now_ns) : FLOWCTL_FOREVER;
     s->far = !fc_bucket_in_reach(p, s->now_ns);
     if (!s->far) return true;
     /* Ages are counted from when the terms began; so far away, nothing of a receipt is left. */
@@ -39,6 +42,7 @@ flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uin
 flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint64_t now_ns) {
     flowctl_decision d = decision(FLOWCTL_DENY, s->too_old ? now_ns : s->now_ns);
     d.remaining = remaining(s, s->view.word, s->now_ns);
+    if (due_ns == FLOWCTL_FOREVER && !s->terms.paused && s->retry_ns > d.now_ns) due_ns = s->retry_ns;
     d.retry_after_ns = due_ns == FLOWCTL_FOREVER ? FLOWCTL_FOREVER : due_ns - d.now_ns;
     if (s->terms.paused) d.flags = FLOWCTL_FLAG_PAUSED;
     return d;
@@ -47,6 +51,7 @@ flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint6
 flowctl_decision fc_bucket_never(const struct fc_sight *s, uint64_t now_ns) {
     flowctl_decision d = fc_bucket_deny(s, FLOWCTL_FOREVER, now_ns);
     d.verdict = FLOWCTL_NEVER;
+    d.retry_after_ns = FLOWCTL_FOREVER;
     return d;
 }
 
@@ -64,7 +69,7 @@ static enum fc_outcome judge(const struct fc_sight *s, uint64_t permits, uint64_
     const struct fc_bucket_profile *p = &s->view.profile;
     uint64_t units, word = s->view.word;
     if (!fc_bucket_units(p, permits, &units)) return *answer = fc_bucket_never(s, now_ns), FC_NEVER_FITS;
-    if (s->terms.paused) return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, now_ns), FC_SHORT;
+    if (s->terms.paused || s->over) return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, now_ns), FC_SHORT;
     bool fits = fc_bucket_take(p, fc_bucket_level_at(p, s->now_ns), word, units, after);
     if (!fits) return *answer = fc_bucket_deny(s, fc_bucket_time_of(p, &s->terms.slope, word + units), now_ns), FC_SHORT;
     if (s->too_old) return *answer = fc_bucket_deny(s, s->now_ns, now_ns), FC_SHORT;
@@ -109,7 +114,7 @@ static bool granted_by_cell(flowctl_limiter *l, uint64_t permits, uint64_t now_n
     for (;; fc_cell_pause()) {
         struct fc_view v;
         uint64_t units, after;
-        if (!fc_cell_look(&l->cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return false;
+        if (!fc_cell_look(&l->cell, &v) || !fc_view_covers(&v, now_ns)) return false;
         struct fc_bucket_level x = fc_bucket_level_at(&v.profile, now_ns);
         if (!fc_bucket_units(&v.profile, permits, &units) || !fc_bucket_take(&v.profile, x, v.word, units, &after))
             return false;
@@ -145,7 +150,7 @@ uint64_t fc_bucket_take_up_to(flowctl_limiter *l, uint64_t max_permits, uint64_t
     flowctl_decision answer;
     for (;; fc_cell_pause()) {
         if (!fc_bucket_see(l, now_ns, &s)) return 0;
-        uint64_t there = s.terms.paused ? 0 : remaining(&s, s.view.word, s.now_ns);
+        uint64_t there = s.terms.paused || s.over ? 0 : remaining(&s, s.view.word, s.now_ns);
         uint64_t permits = there < max_permits ? there : max_permits;
         if (permits == 0) {
             if (refilled(l, 1, now_ns)) continue;

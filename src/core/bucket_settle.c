@@ -1,5 +1,6 @@
 /* Settling: the actual cost of what was taken as an estimate. */
 #include "core/bucket.h"
+#include "core/leased.h"
 
 /* How much older than when a receipt was signed. */
 static fc_u128 grown(const struct fc_sight *s, const flowctl_receipt *r) {
@@ -21,6 +22,10 @@ static flowctl_settlement give_back(flowctl_limiter *l, const flowctl_receipt *r
     for (;; fc_cell_pause()) {
         struct fc_sight s;
         if (!fc_bucket_see_then_read_clock(l, given_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
+        if (s.over) {
+            fc_leased_lapse(l, s.now_ns);
+            continue;
+        }
         fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
         uint64_t fresh = l->lenient && !reset_since(&s, r) ? unused : r->permits - faded(&s, r);
         uint64_t back = unused < fresh ? unused : fresh;
@@ -58,6 +63,10 @@ static flowctl_settlement charge(flowctl_limiter *l, uint64_t extra, const uint6
     for (;; fc_cell_pause()) {
         struct fc_sight s;
         if (!fc_bucket_see_then_read_clock(l, given_ns, &s)) return (flowctl_settlement){.status = FLOWCTL_CLOSED};
+        if (s.over) {
+            fc_leased_lapse(l, s.now_ns);
+            continue;
+        }
         const struct fc_bucket_profile *p = &s.view.profile;
         struct fc_bucket_level x = fc_bucket_level_at(p, s.now_ns);
         uint64_t permits = chargeable(l, &s, x, extra), base = fc_bucket_base(p, x, s.view.word);

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "core/bucket.h"
+#include "core/leased.h"
 
 #include <flowctl/snapshot.h>
 #include <string.h>
@@ -57,6 +58,7 @@ flowctl_status fc_bucket_snapshot(flowctl_limiter *l, void *buffer, size_t room,
     size_t id_bytes = strlen(l->id);
     unsigned char *out = buffer;
     *length = SNAPSHOT_FIXED + id_bytes + SNAPSHOT_CHECKSUM;
+    if (l->leased != NULL) return fc_leased_refuse(l, "snapshot", err);
     if (room < *length)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "snapshot: room is %zu bytes: %zu are needed", room, *length);
     pthread_mutex_lock(&l->lock);
@@ -131,6 +133,7 @@ flowctl_status fc_bucket_restore(flowctl_limiter *l, const void *blob, size_t le
                                  flowctl_error *err, uint64_t now_ns) {
     const unsigned char *in = blob;
     int64_t there;
+    if (l->leased != NULL) return fc_leased_refuse(l, "restore", err);
     flowctl_status status = check_frame(l, in, length, err);
     if (status != FLOWCTL_OK) return status;
     struct snapshot s = {flowctl_per(fc_get64(in + 16), fc_get64(in + 24)), fc_get64(in + 32), fc_get64(in + 48),

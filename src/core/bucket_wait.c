@@ -1,5 +1,6 @@
 /* Booking ahead: reservations, and threads that wait. */
 #include "core/bucket.h"
+#include "core/leased.h"
 
 static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FOREVER - ns ? FLOWCTL_FOREVER : ns + by_ns; }
 
@@ -7,15 +8,23 @@ static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FORE
 
 enum booked { BOOKED_NOT, BOOKED_NOW, BOOKED_AHEAD };
 
-/* While the limiter is paused a thread that waits takes its place at the end; when it will be due is not known. */
-static bool book_paused(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, enum booked *booked) {
+/* While the limiter is paused, or has its permits from a store, a thread that waits takes its place at the end; when it will be due is not known. */
+static bool book_unknown(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, enum booked *booked,
+                         flowctl_decision *answer) {
     const struct fc_bucket_profile *p = &s->view.profile;
     struct fc_bucket_level x = fc_bucket_level_at(p, s->now_ns);
-    uint64_t start = fc_bucket_base(p, x, s->view.word), end = start + b->permits * p->unit;
+    uint64_t start = fc_bucket_base(p, x, s->view.word);
     *booked = BOOKED_NOT;
-    if ((int64_t)(end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX)) return true;
-    if (!fc_cell_swap(&l->cell, &s->view, end)) return false;
-    b->place = (struct fc_place){start, end, FLOWCTL_FOREVER};
+    b->place = fc_bookings_place(b, start, &s->terms, s->now_ns);
+    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX))
+        return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, s->now_ns), true;
+    if (!fc_cell_swap(&l->cell, &s->view, b->place.end)) return false;
+    if (b->place.due_ns != FLOWCTL_FOREVER) {
+        /* It came from the store since it was found to be short. */
+        *answer = fc_bucket_allow(s, b->permits, s->now_ns, b->place.end);
+        *booked = BOOKED_NOW;
+        return true;
+    }
     fc_bookings_insert(&l->bookings, b, NULL, start);
     *booked = BOOKED_AHEAD;
     return true;
@@ -53,21 +62,27 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         enum booked booked;
         if (!fc_bucket_see(l, now_ns, &s)) return *answer = fc_refused(FLOWCTL_CLOSED, now_ns), BOOKED_NOT;
         if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s, now_ns), BOOKED_NOT;
-        bool waits = b->sleeper != NULL && max_wait_ns != 0;
-        if (s.too_old || (s.terms.paused && !waits)) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
+        bool waits = b->sleeper != NULL && max_wait_ns != 0, unknown = s.terms.paused || s.terms.lent;
+        if (s.too_old || (unknown && !waits)) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
         if (s.far) {
             fc_bucket_move_anchor(l, s.now_ns);
             continue;
         }
+        if (s.over) {
+            fc_leased_lapse(l, s.now_ns);
+            continue;
+        }
         b->not_before_ns = s.now_ns;
         fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
-        if (s.terms.paused ? book_paused(l, b, &s, &booked)
-                           : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
+        if (unknown ? book_unknown(l, b, &s, &booked, answer)
+                    : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
             return booked;
     }
 }
 
 /* ---- reservations ---- */
+
+static bool is_closed(const flowctl_limiter *l) { return atomic_load_explicit(&l->closed, memory_order_acquire); }
 
 /* Under the lock. */
 static enum booked reserve_ahead(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t *now_ns,
@@ -86,6 +101,7 @@ static enum booked reserve_ahead(flowctl_limiter *l, uint64_t permits, uint64_t 
 flowctl_decision fc_bucket_reserve(flowctl_limiter *l, uint64_t permits, uint64_t max_wait_ns, uint64_t now_ns,
                                    flowctl_reservation *reservation) {
     flowctl_decision answer;
+    if (l->leased != NULL) return fc_refused(is_closed(l) ? FLOWCTL_CLOSED : FLOWCTL_UNSUPPORTED, now_ns);
     if (fc_bucket_at_once(l, permits, now_ns, &answer, NULL)) return answer;
     pthread_mutex_lock(&l->lock);
     enum booked booked = reserve_ahead(l, permits, max_wait_ns, &now_ns, reservation, &answer);
@@ -143,7 +159,8 @@ void fc_bucket_sweep(flowctl_limiter *l) {
 struct seat {
     flowctl_limiter *limiter;
     uint64_t deadline_ns;
-    uint64_t left_ns; /* when the wait was over */
+    uint64_t left_ns;  /* when the wait was over */
+    uint64_t retry_ns; /* and, too late for it, when it may be worth another try; FLOWCTL_FOREVER: paused */
     enum { SEAT_CANCELLED, SEAT_SERVED, SEAT_CLOSED, SEAT_TOO_LATE, SEAT_NEVER } outcome;
     fc_u128 age; /* at the due time; 0 if that can't be told */
     struct fc_sleeper sleeper;
@@ -168,6 +185,12 @@ static void leave(flowctl_limiter *l, struct seat *s, uint64_t now_ns) {
     fc_bookings_forget(&l->bookings, &s->booking);
 }
 
+static uint64_t retry_at(flowctl_limiter *l, const struct seat *s) {
+    struct fc_sight sight;
+    if (s->booking.place.due_ns != FLOWCTL_FOREVER) return s->booking.place.due_ns;
+    return fc_bucket_see(l, s->left_ns, &sight) && !sight.terms.paused ? sight.retry_ns : FLOWCTL_FOREVER;
+}
+
 /*
  * Leaves the queue: served, closed, too late, or (a cancelled thread) before its time. Whoever destroys the limiter waits for the unlock, so nothing
  * of the limiter is touched behind it.
@@ -181,6 +204,7 @@ static void stand_up(void *argument) {
         fc_count_allowed(&l->counters, s->booking.permits);
         fc_count_waited(&l->counters, s->booking.place.due_ns - s->booking.not_before_ns);
     } else if (s->outcome == SEAT_TOO_LATE) {
+        s->retry_ns = retry_at(l, s);
         fc_count_denied(&l->counters);
     } else if (s->outcome == SEAT_NEVER) {
         fc_count_never(&l->counters);
@@ -220,6 +244,7 @@ static bool sit_down(struct seat *s, uint64_t max_wait_ns, flowctl_decision *ans
     pthread_mutex_lock(&l->lock);
     enum booked booked = book(l, &s->booking, max_wait_ns, answer);
     if (booked == BOOKED_AHEAD) fc_limiter_wait(l, &s->waiter, &s->sleeper);
+    if (booked == BOOKED_AHEAD && l->leased != NULL) fc_leased_waited_for(l);
     if (booked == BOOKED_NOW) s->age = age_when_due(l, answer->now_ns);
     pthread_mutex_unlock(&l->lock);
     s->deadline_ns = later(s->booking.not_before_ns, max_wait_ns);
@@ -240,8 +265,8 @@ static flowctl_decision outcome(const struct seat *s) {
     } else if (s->outcome == SEAT_NEVER) {
         d.verdict = FLOWCTL_NEVER;
     } else if (s->outcome == SEAT_TOO_LATE) {
-        if (s->booking.place.due_ns == FLOWCTL_FOREVER) d.flags = FLOWCTL_FLAG_PAUSED;
-        else d.retry_after_ns = s->booking.place.due_ns - s->left_ns;
+        if (s->retry_ns == FLOWCTL_FOREVER) d.flags = FLOWCTL_FLAG_PAUSED;
+        else d.retry_after_ns = s->retry_ns > s->left_ns ? s->retry_ns - s->left_ns : 0;
     }
     return d;
 }

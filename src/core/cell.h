@@ -22,14 +22,35 @@ struct fc_cell {
     /* struct fc_bucket_profile, field by field */
     _Atomic uint64_t t0_ns, x1, mult_hi, mult_lo, burst, unit;
     _Atomic uint32_t gate;
-    _Atomic bool plain;   /* nothing but this cell decides, and nobody listens */
-    bool monotonic_clock; /* the time is CLOCK_MONOTONIC, read without a call through a pointer */
+    _Atomic bool plain;     /* nothing but this cell decides, and nobody listens */
+    uint8_t system_clock;   /* of which clock_gettime tells the time, without a call through a pointer; 0: none */
+    _Atomic uint16_t reach; /* how far from t0 the profile may be used: FC_REACH_… */
 };
 _Static_assert(sizeof(struct fc_cell) == 64, "the hot data is one cache line");
 
 #define FC_GATE_SHUT UINT32_C(1)
 #define FC_GATE_TAG_SHIFT 1
 #define FC_GATE_STEP UINT32_C(4)
+
+/*
+ * Reach: ten bits, shifted to the left by the lowest six; rounded down. A lease that is over is found by every decision itself, as what lies too far
+ * from an anchor always was.
+ */
+#define FC_REACH_BITS 10
+#define FC_REACH_SHIFT 6
+#define FC_REACH_MASK ((1U << FC_REACH_SHIFT) - 1)
+
+static inline uint16_t fc_reach_pack(uint64_t ns) {
+    unsigned shift = 0;
+    if (ns > FC_HORIZON_NS) ns = FC_HORIZON_NS;
+    for (; ns >> FC_REACH_BITS != 0; ns >>= 1) shift++;
+    return (uint16_t)(ns << FC_REACH_SHIFT | shift);
+}
+
+static inline uint64_t fc_reach_ns(const struct fc_cell *cell) {
+    unsigned packed = atomic_load_explicit(&cell->reach, memory_order_acquire);
+    return (uint64_t)(packed >> FC_REACH_SHIFT) << (packed & FC_REACH_MASK);
+}
 
 /* The tag in the word. */
 #define FC_TAG UINT64_C(1)
@@ -39,7 +60,13 @@ struct fc_view {
     struct fc_bucket_profile profile;
     uint64_t word; /* without its tag */
     uint64_t tag;
+    uint64_t reach_ns; /* only filled in by looking at the cell */
 };
+
+/* Whether the cell may judge that time by itself. */
+static inline bool fc_view_covers(const struct fc_view *v, uint64_t now_ns) {
+    return now_ns >= v->profile.t0_ns && now_ns - v->profile.t0_ns < v->reach_ns;
+}
 
 enum fc_outcome {
     FC_TAKEN,
@@ -62,8 +89,9 @@ static inline void fc_cell_shut(struct fc_cell *cell) {
     atomic_fetch_or_explicit(&cell->gate, FC_GATE_SHUT, memory_order_acq_rel);
 }
 
-/* Shows a profile whose tag the word carries, under the lock. `shut`: the gate stays shut. */
-static inline void fc_cell_show(struct fc_cell *cell, const struct fc_bucket_profile *p, uint64_t tag, bool shut) {
+/* Shows a profile whose tag the word carries, usable before `until_ns`, under the lock. `shut`: the gate stays shut. */
+static inline void fc_cell_show_until(struct fc_cell *cell, const struct fc_bucket_profile *p, uint64_t tag, bool shut,
+                                      uint64_t until_ns) {
     fc_cell_shut(cell);
     /* Release, so that they come after the gate was shut. */
     atomic_store_explicit(&cell->t0_ns, p->t0_ns, memory_order_release);
@@ -72,15 +100,21 @@ static inline void fc_cell_show(struct fc_cell *cell, const struct fc_bucket_pro
     atomic_store_explicit(&cell->mult_lo, p->mult_lo, memory_order_release);
     atomic_store_explicit(&cell->burst, p->burst, memory_order_release);
     atomic_store_explicit(&cell->unit, p->unit, memory_order_release);
+    atomic_store_explicit(&cell->reach, fc_reach_pack(until_ns > p->t0_ns ? until_ns - p->t0_ns : 0), memory_order_release);
     uint32_t count = (atomic_load_explicit(&cell->gate, memory_order_relaxed) & ~(FC_GATE_STEP - 1)) + FC_GATE_STEP;
     atomic_store_explicit(&cell->gate, count | (uint32_t)(tag << FC_GATE_TAG_SHIFT) | (shut ? FC_GATE_SHUT : 0),
                           memory_order_release);
+}
+
+static inline void fc_cell_show(struct fc_cell *cell, const struct fc_bucket_profile *p, uint64_t tag, bool shut) {
+    fc_cell_show_until(cell, p, tag, shut, UINT64_MAX);
 }
 
 /* False if the copy can't be used now. */
 static inline bool fc_cell_look(const struct fc_cell *cell, struct fc_view *view) {
     uint32_t gate = atomic_load_explicit(&cell->gate, memory_order_acquire);
     fc_cell_load_profile(cell, &view->profile);
+    view->reach_ns = fc_reach_ns(cell);
     uint64_t word = atomic_load_explicit(&cell->word, memory_order_acquire);
     view->word = word & ~FC_TAG;
     view->tag = word & FC_TAG;
@@ -108,7 +142,7 @@ static inline enum fc_outcome fc_cell_take(struct fc_cell *cell, uint64_t permit
     for (;; fc_cell_pause()) {
         struct fc_view v;
         uint64_t units, after;
-        if (!fc_cell_look(cell, &v) || !fc_bucket_in_reach(&v.profile, now_ns)) return FC_SLOW;
+        if (!fc_cell_look(cell, &v) || !fc_view_covers(&v, now_ns)) return FC_SLOW;
         if (!fc_bucket_units(&v.profile, permits, &units)) return FC_NEVER_FITS;
         if (!fc_bucket_take(&v.profile, fc_bucket_level_at(&v.profile, now_ns), v.word, units, &after)) return FC_SHORT;
         if (fc_cell_swap(cell, &v, after)) return FC_TAKEN;

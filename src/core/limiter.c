@@ -2,6 +2,7 @@
 #include "core/limiter.h"
 
 #include "base/error.h"
+#include "core/leased.h"
 
 #include <flowctl/change.h>
 #include <flowctl/snapshot.h>
@@ -31,7 +32,7 @@ flowctl_status fc_limiter_create(const struct fc_limiter_setup *setup, flowctl_l
         return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "limiter \"%.60s\": no memory for %zu bytes", id, bytes);
     l->ops = setup->ops;
     l->clock = setup->clock;
-    l->cell.monotonic_clock = setup->clock == flowctl_clock_monotonic();
+    l->cell.system_clock = fc_clock_system_id(setup->clock);
     l->allocator = allocator;
     l->bytes = bytes;
     memcpy(l->id, id, id_bytes);
@@ -72,13 +73,15 @@ void flowctl_limiter_close(flowctl_limiter *limiter) {
 
 void flowctl_limiter_destroy(flowctl_limiter *limiter) {
     if (limiter == NULL) return;
-    flowctl_limiter_close(limiter);
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    if (limiter->leased != NULL) fc_leased_detach(limiter);
+    flowctl_limiter_close(limiter);
     pthread_mutex_lock(&limiter->lock);
     while (limiter->waiter_count != 0 || limiter->guests != 0) pthread_cond_wait(&limiter->nobody_inside, &limiter->lock);
     pthread_mutex_unlock(&limiter->lock);
     pthread_setcancelstate(state, NULL);
+    if (limiter->leased != NULL) fc_leased_free(limiter);
     fc_bookings_cleanup(&limiter->bookings, &limiter->allocator);
     pthread_cond_destroy(&limiter->nobody_inside);
     pthread_mutex_destroy(&limiter->lock);
@@ -103,7 +106,8 @@ flowctl_status flowctl_limiter_set_dry_run(flowctl_limiter *limiter, bool on) {
 
 flowctl_status flowctl_limiter_set_listener(flowctl_limiter *limiter, const flowctl_listener *listener) {
     if (limiter == NULL) return FLOWCTL_INVALID_ARGUMENT;
-    if (listener != NULL && listener->size != sizeof *listener) return FLOWCTL_BAD_SIZE;
+    const size_t least = offsetof(flowctl_listener, on_lease); /* v1 ends here */
+    if (listener != NULL && listener->size != sizeof *listener && listener->size != least) return FLOWCTL_BAD_SIZE;
     pthread_mutex_lock(&limiter->lock);
     atomic_store(&limiter->listener, listener);
     atomic_store(&limiter->near_limit, false);
@@ -246,6 +250,8 @@ static flowctl_decision acquire(flowctl_limiter *l, uint64_t permits, uint64_t m
                                 flowctl_receipt *receipt) {
     if (!atomic_load_explicit(&l->dry_run, memory_order_relaxed))
         return l->ops->acquire(l, permits, max_wait_ns, now_ns, receipt);
+    /* What a store will lend can't be booked. */
+    if (l->leased != NULL) return l->ops->decide(l, permits, now_ns);
     return l->ops->reserve(l, permits, max_wait_ns, now_ns, NULL);
 }
 

@@ -81,6 +81,7 @@ struct flowctl_limiter {
     struct fc_terms_slot terms[2];
     const struct fc_limiter_ops *ops;
     flowctl_clock *clock;
+    struct fc_leased *leased; /* the store's side of a shared limit; NULL: this process's own */
     fc_refill_hook refill;
     void *refill_context;
     flowctl_allocator allocator;
@@ -107,7 +108,8 @@ struct flowctl_limiter {
 _Static_assert(sizeof(struct flowctl_limiter) <= 1536 - FC_ALIGN - sizeof(void *), "token_bucket.h says: less than 1.5 KiB");
 
 static inline uint64_t fc_limiter_now(const flowctl_limiter *limiter) {
-    return limiter->cell.monotonic_clock ? fc_monotonic_now() : limiter->clock->ops->now(limiter->clock);
+    unsigned id = limiter->cell.system_clock;
+    return id != 0 ? fc_system_now((clockid_t)id) : limiter->clock->ops->now(limiter->clock);
 }
 
 /* A decision that grants nothing, for a reason that is no verdict. */

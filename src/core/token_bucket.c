@@ -2,7 +2,9 @@
 #include <flowctl/token_bucket.h>
 
 #include "base/error.h"
+#include "core/backend.h"
 #include "core/bucket.h"
+#include "core/leased.h"
 
 #include <string.h>
 
@@ -102,7 +104,8 @@ flowctl_status flowctl_token_bucket_create(const flowctl_token_bucket_options *o
     status = start_level(&o, &start, err);
     if (status != FLOWCTL_OK) return status;
 
-    struct fc_limiter_setup setup = {o.id, o.clock != NULL ? o.clock : flowctl_clock_monotonic(), o.allocator, &bucket_ops};
+    flowctl_clock *clock = o.clock != NULL ? o.clock : o.backend != NULL ? o.backend->clock : flowctl_clock_monotonic();
+    struct fc_limiter_setup setup = {o.id, clock, o.allocator, &bucket_ops};
     flowctl_limiter *l;
     status = fc_limiter_create(&setup, &l, err);
     if (status != FLOWCTL_OK) return status;
@@ -114,6 +117,11 @@ flowctl_status flowctl_token_bucket_create(const flowctl_token_bucket_options *o
     l->marks[0].now_ns = l->marks[1].now_ns = now_ns;
     fc_bucket_begin(l, &terms, (int64_t)(start * terms.profile.unit), now_ns);
     atomic_store(&l->cell.plain, true);
+    if (o.backend != NULL) status = fc_leased_attach(l, o.backend, &o.sharing, o.start == FLOWCTL_START_FULL, err);
+    if (status != FLOWCTL_OK) {
+        flowctl_limiter_destroy(l);
+        return status;
+    }
     *limiter = l;
     return FLOWCTL_OK;
 }

@@ -65,16 +65,16 @@ static void lender_lease(flowctl_backend_base *base, uint64_t ticket, const flow
     flowctl_ledger *to = ledger(l, ask->limit);
     if (defect == GRANTS_TWICE && to->count != 0 && as.want != 0)
         for (uint32_t i = 0; i < to->count; i++)
-            if (to->sessions[i].session.lo == as.session.lo && to->sessions[i].seq >= as.seq)
-                to->sessions[i].seq = as.seq - 1;
+            if (flowctl_ledger_sessions(to)[i].session.lo == as.session.lo && flowctl_ledger_sessions(to)[i].seq >= as.seq)
+                flowctl_ledger_sessions(to)[i].seq = as.seq - 1;
     uint64_t now_ns = flowctl_backend_time(base);
     if (defect == REFILLS_TWICE) now_ns *= 2;
     flowctl_ledger_ask(to, &as, now_ns, 1, &reply);
     /* As long as the lease, and no margin. */
     if (defect == EXPIRES_AT_ONCE)
         for (uint32_t i = 0; i < to->count; i++)
-            if (to->sessions[i].expires_clk_ns > to->clk_ns + as.terms.ttl_ns)
-                to->sessions[i].expires_clk_ns = to->clk_ns + as.terms.ttl_ns;
+            if (flowctl_ledger_sessions(to)[i].expires_clk_ns > to->clk_ns + as.terms.ttl_ns)
+                flowctl_ledger_sessions(to)[i].expires_clk_ns = to->clk_ns + as.terms.ttl_ns;
     if (defect == FORGETS_AN_ANSWER && ++l->asks % 7 == 0) return;
     flowctl_answer_lease(base, ticket, &reply);
 }

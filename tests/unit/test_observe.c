@@ -233,7 +233,7 @@ static void on_near_limit(void *context, flowctl_limiter *l, uint64_t remaining)
 
 static void listen(struct ear *e, const struct bucket *b) {
     memset(e, 0, sizeof *e);
-    e->listener = (flowctl_listener){sizeof e->listener, e, on_allowed, on_denied, NULL, 0};
+    e->listener = (flowctl_listener){sizeof e->listener, e, on_allowed, on_denied, NULL, 0, NULL};
     assert_int_equal(flowctl_limiter_set_listener(b->limiter, &e->listener), FLOWCTL_OK);
 }
 

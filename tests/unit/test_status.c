@@ -15,8 +15,10 @@ static void values_and_names_never_change(void **state) {
         int value;
         const char *name;
     } promised[] = {
-        {0, "FLOWCTL_OK"},        {1, "FLOWCTL_INVALID_ARGUMENT"}, {2, "FLOWCTL_OUT_OF_RANGE"}, {3, "FLOWCTL_SYNTAX"},
-        {4, "FLOWCTL_NO_MEMORY"}, {5, "FLOWCTL_CLOSED"},           {6, "FLOWCTL_BAD_SIZE"},     {7, "FLOWCTL_SYSTEM"},
+        {0, "FLOWCTL_OK"},          {1, "FLOWCTL_INVALID_ARGUMENT"}, {2, "FLOWCTL_OUT_OF_RANGE"}, {3, "FLOWCTL_SYNTAX"},
+        {4, "FLOWCTL_NO_MEMORY"},   {5, "FLOWCTL_CLOSED"},           {6, "FLOWCTL_BAD_SIZE"},     {7, "FLOWCTL_SYSTEM"},
+        {8, "FLOWCTL_UNSUPPORTED"}, {9, "FLOWCTL_UNAVAILABLE"},      {10, "FLOWCTL_TIMED_OUT"},   {11, "FLOWCTL_CONFLICT"},
+        {12, "FLOWCTL_NOT_FOUND"},  {13, "FLOWCTL_NOT_PERMITTED"},
     };
     assert_true(COUNT(all) >= COUNT(promised));
     for (size_t i = 0; i < COUNT(promised); i++)
@@ -33,7 +35,7 @@ static void every_status_has_a_text_of_its_own(void **state) {
 
 static void what_is_no_status_says_so(void **state) {
     (void)state;
-    static const int none[] = {-1, 8, 1000, INT32_MAX, INT32_MIN};
+    static const int none[] = {-1, 14, 1000, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < COUNT(none); i++) {
         assert_string_equal(flowctl_status_name((flowctl_status)none[i]), "FLOWCTL_UNKNOWN");
         assert_non_null(flowctl_status_text((flowctl_status)none[i]));

@@ -47,11 +47,12 @@ typedef struct flowctl_lease_ask {
     uint64_t want; /**< More permits, at most. 0: only report, and renew what is held. */
     uint64_t need; /**< Fewer than so many are of no use; at most `want`. 0 or 1: any number is welcome. */
     uint64_t used, back;
-    uint64_t seen_clk_ns; /**< `clk_ns` of the newest reply, 0 before the first. */
-    uint64_t since_ns;    /**< How long ago that was, by the member's clock, made shorter by what that clock may be fast. */
+    uint64_t seen_identity; /**< `identity` of the replies to this session, 0 before the first. */
+    uint64_t seen_clk_ns;   /**< `clk_ns` of one of them, 0 before the first. */
+    uint64_t since_ns;      /**< How long ago that was, by the member's clock, made shorter by what that clock may be fast. */
     flowctl_lease_terms terms;
     bool start_full; /**< A limit that nobody ever used begins full, where that is safe. */
-    bool leaves;     /**< The last ask of the session, with all that was not used in `back`: then the session ends at once. */
+    bool leaves;     /**< The last ask of the session: what is not used comes back, and what may still come is not used. */
 } flowctl_lease_ask;
 
 /** What the store answers. */
@@ -59,13 +60,14 @@ typedef struct flowctl_lease_reply {
     size_t size;
     flowctl_status status; /**< OK, or why there is no answer: UNAVAILABLE, NOT_PERMITTED, NO_MEMORY, SYSTEM… The rest is then 0. */
     uint64_t seq;          /**< Of the ask. */
-    bool dead;         /**< The session is not known (any more): begin a new one. The rest, but for `terms`, is then 0. */
+    bool dead;         /**< The session is not known (any more): begin a new one. `grant`, `granted` and `lease_ns` are then 0. */
     uint64_t grant;    /**< What this ask was granted. */
     uint64_t granted;  /**< The session's sum, this grant included. */
     uint64_t lease_ns; /**< What is held may be used for so long from the *sending* of the ask. */
     uint64_t retry_after_ns; /**< Refused: when what was needed may be there. 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is granted to anybody for so long: the store can't know yet what it lent before. */
     uint64_t members;        /**< Sessions that wanted something lately, this one included. */
+    uint64_t identity;       /**< Of the store's run that answered: not 0. */
     uint64_t clk_ns;         /**< The limit's own clock. */
     flowctl_lease_terms terms; /**< The settings in force. */
 } flowctl_lease_reply;

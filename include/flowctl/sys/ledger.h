@@ -27,7 +27,7 @@ FLOWCTL_BEGIN
 typedef struct flowctl_ledger_session {
     flowctl_session_id session;
     uint64_t seq, granted, used, back;
-    uint64_t expires_clk_ns, wanted_clk_ns;
+    uint64_t renewed_clk_ns, expires_clk_ns, wanted_clk_ns, short_clk_ns; /* short: got less than it wanted, then */
     char name[FLOWCTL_MEMBER_NAME_MAX + 1];
 } flowctl_ledger_session;
 
@@ -45,8 +45,13 @@ typedef struct flowctl_ledger {
     uint64_t granted, used, back, expired;
     flowctl_session_id head; /* who needs more than there was, and is saved for */
     uint64_t head_need, head_until_clk_ns;
-    flowctl_ledger_session sessions[];
+    /* the sessions follow: flowctl_ledger_sessions() */
 } flowctl_ledger;
+
+/** Where the sessions lie: right behind the ledger. */
+static inline flowctl_ledger_session *flowctl_ledger_sessions(flowctl_ledger *ledger) {
+    return (flowctl_ledger_session *)(void *)(ledger + 1);
+}
 
 /** Bytes of a ledger with room for so many sessions at once. */
 #define FLOWCTL_LEDGER_BYTES(room) (sizeof(flowctl_ledger) + (size_t)(room) * sizeof(flowctl_ledger_session))
@@ -72,7 +77,7 @@ FLOWCTL_API bool flowctl_ledger_is_sound(const flowctl_ledger *ledger, size_t by
  * `now_ns` is the store's time; it may step: backwards it costs time, forwards by d it lets min(rate x d, burst) pass once. Leases do not end by it, but by the
  * ledger's own clock, which such steps move by TTL/4 at the most.
  * `identity` names the store's present run, or machine start: one in which nothing that was granted can have been forgotten, and whose time goes on. If it is not
- * the one that wrote the ledger, all sessions end, and nothing is lent until all their leases are over ("quarantine").
+ * the one that wrote the ledger, all sessions end, and nothing is lent until all their leases are over ("quarantine"). Not 0.
  *
  * reply->status: OK; NO_MEMORY (no room for another session); INVALID_ARGUMENT, OUT_OF_RANGE (settings or an ask that can't be).
  */

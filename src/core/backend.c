@@ -1,0 +1,317 @@
+#include "core/backend.h"
+
+#include "base/error.h"
+#include "core/leased.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_TIMEOUT_NS FLOWCTL_NS_PER_SEC
+
+/* ---- the table of members ---- */
+
+static uint64_t slot_of(uint64_t ticket) { return ticket & UINT32_MAX; }
+
+static bool grow(flowctl_backend *b) {
+    size_t room = b->leased_room != 0 ? 2 * b->leased_room : 8;
+    struct fc_leased **table = fc_allocate(&b->allocator, room * sizeof(struct fc_leased *));
+    if (table == NULL) return false;
+    for (size_t i = 0; i < b->leased_room; i++) table[i] = b->leased[i];
+    if (b->leased != NULL) fc_release(&b->allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
+    b->leased = table;
+    b->leased_room = room;
+    return true;
+}
+
+flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased) {
+    flowctl_status status = FLOWCTL_OK;
+    pthread_mutex_lock(&b->lock);
+    size_t slot = 0;
+    while (slot < b->leased_room && b->leased[slot] != NULL) slot++;
+    if (slot == b->leased_room && !grow(b)) status = FLOWCTL_NO_MEMORY;
+    if (status == FLOWCTL_OK) {
+        b->generation = (b->generation + 1) & INT32_MAX;
+        leased->ticket = b->generation << 32 | slot;
+        b->leased[slot] = leased;
+    }
+    pthread_mutex_unlock(&b->lock);
+    return status;
+}
+
+void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_farewell *farewell) {
+    pthread_mutex_lock(&b->lock);
+    b->leased[slot_of(leased->ticket)] = NULL;
+    while (leased->users != 0) pthread_cond_wait(&b->changed, &b->lock);
+    if (farewell != NULL) {
+        farewell->next = b->farewells;
+        b->farewells = farewell;
+    }
+    pthread_mutex_unlock(&b->lock);
+    if (farewell != NULL) fc_backend_wake(b, 0);
+}
+
+/* A member that can't leave meanwhile; NULL if there is none of that ticket. Under the lock. */
+static struct fc_leased *visit(flowctl_backend *b, uint64_t ticket) {
+    struct fc_leased *leased = slot_of(ticket) < b->leased_room ? b->leased[slot_of(ticket)] : NULL;
+    if (leased == NULL || leased->ticket != ticket) return NULL;
+    leased->users++;
+    return leased;
+}
+
+static void end_visit(flowctl_backend *b, struct fc_leased *leased) {
+    if (--leased->users == 0) pthread_cond_broadcast(&b->changed);
+}
+
+/* ---- what the vtable's instance says ---- */
+
+static void on_leased(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_reply *reply) {
+    flowctl_backend *b = base->host_context;
+    if (ticket & FC_TICKET_CALL) {
+        fc_calls_leased(b, ticket, reply);
+        return;
+    }
+    pthread_mutex_lock(&b->lock);
+    struct fc_leased *leased = visit(b, ticket);
+    pthread_mutex_unlock(&b->lock);
+    if (leased == NULL) return;
+    fc_leased_answer(leased, reply);
+    pthread_mutex_lock(&b->lock);
+    end_visit(b, leased);
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void on_stored(flowctl_backend_base *base, uint64_t ticket, const flowctl_store_reply *reply) {
+    fc_calls_stored(base->host_context, ticket, reply);
+}
+
+static void on_inspected(flowctl_backend_base *base, uint64_t ticket, flowctl_status status, const flowctl_limit_state *state) {
+    fc_calls_inspected(base->host_context, ticket, status, state);
+}
+
+static void on_changed(flowctl_backend_base *base, const char *key) { fc_calls_changed(base->host_context, key); }
+static void on_wake(flowctl_backend_base *base) { fc_backend_wake(base->host_context, 0); }
+static uint64_t host_now(flowctl_backend_base *base) { return fc_backend_now(base->host_context); }
+
+static const flowctl_backend_host host = {
+    .size = sizeof host,
+    .leased = on_leased,
+    .stored = on_stored,
+    .inspected = on_inspected,
+    .changed = on_changed,
+    .wake = on_wake,
+    .now = host_now,
+};
+
+/* ---- driving ---- */
+
+void fc_backend_wake(flowctl_backend *b, uint64_t due_ns) {
+    if (due_ns >= atomic_load(&b->awake_at_ns)) return;
+    atomic_store(&b->awake_at_ns, due_ns);
+    if (b->drive == FLOWCTL_DRIVE_THREAD) fc_sleeper_wake(&b->sleeper);
+}
+
+/* Drives the members that are due. Under the lock, which is given up meanwhile; the table may grow then, and members come and go. */
+static uint64_t drive_members(flowctl_backend *b) {
+    uint64_t next_ns = FLOWCTL_FOREVER, now_ns = fc_backend_now(b);
+    for (size_t i = 0; i < b->leased_room; i++) {
+        struct fc_leased *leased = b->leased[i];
+        if (leased == NULL) continue;
+        if (atomic_load(&leased->due_ns) <= now_ns) {
+            leased->users++;
+            pthread_mutex_unlock(&b->lock);
+            fc_leased_drive(leased);
+            pthread_mutex_lock(&b->lock);
+            uint64_t due_ns = atomic_load(&leased->due_ns);
+            if (due_ns < next_ns) next_ns = due_ns;
+            end_visit(b, leased);
+        } else if (atomic_load(&leased->due_ns) < next_ns) {
+            next_ns = atomic_load(&leased->due_ns);
+        }
+    }
+    return next_ns;
+}
+
+/* Under the lock, as above. Nobody waits for the answers. */
+static void say_farewells(flowctl_backend *b) {
+    for (struct fc_farewell *f; (f = b->farewells) != NULL;) {
+        b->farewells = f->next;
+        pthread_mutex_unlock(&b->lock);
+        b->ops->lease(b->instance, FC_TICKET_CALL, &f->ask);
+        fc_release(&b->allocator, f, sizeof *f);
+        pthread_mutex_lock(&b->lock);
+    }
+}
+
+uint64_t fc_backend_drive(flowctl_backend *b) {
+    pthread_mutex_lock(&b->driver);
+    atomic_store(&b->awake_at_ns, FLOWCTL_FOREVER);
+    pthread_mutex_lock(&b->lock);
+    say_farewells(b);
+    fc_calls_send(b);
+    uint64_t next_ns = drive_members(b);
+    pthread_mutex_unlock(&b->lock);
+    if (b->ops->poll != NULL) {
+        uint64_t poll_ns = b->ops->poll(b->instance, fc_backend_now(b));
+        if (poll_ns < next_ns) next_ns = poll_ns;
+    }
+    /* Whoever asked to be driven since has written an earlier time. */
+    uint64_t awake_ns = atomic_load(&b->awake_at_ns);
+    while (next_ns < awake_ns && !atomic_compare_exchange_weak(&b->awake_at_ns, &awake_ns, next_ns)) {
+    }
+    if (awake_ns < next_ns) next_ns = awake_ns;
+    pthread_mutex_unlock(&b->driver);
+    return next_ns;
+}
+
+static void *run(void *argument) {
+    flowctl_backend *b = argument;
+    while (!atomic_load(&b->stopping)) {
+        uint64_t next_ns = fc_backend_drive(b);
+        if (!atomic_load(&b->stopping)) b->clock->ops->sleep(b->clock, &b->sleeper, next_ns);
+    }
+    return NULL;
+}
+
+uint64_t flowctl_backend_poll(flowctl_backend *b) {
+    if (b == NULL || atomic_load(&b->orphan)) return FLOWCTL_FOREVER;
+    return b->drive == FLOWCTL_DRIVE_POLL ? fc_backend_drive(b) : FLOWCTL_FOREVER;
+}
+
+/* ---- opening ---- */
+
+void flowctl_backend_options_init(flowctl_backend_options *options, size_t size) {
+    if (options == NULL || size < sizeof options->size) return;
+    memset(options, 0, size);
+    options->size = size;
+}
+
+static void name_member(flowctl_backend *b, const char *name) {
+    char host_name[256] = "";
+    if (name == NULL) gethostname(host_name, sizeof host_name - 1);
+    if (name != NULL) snprintf(b->member, sizeof b->member, "%s", name);
+    else snprintf(b->member, sizeof b->member, "%.30s:%ld", host_name, (long)getpid());
+}
+
+static flowctl_status check_options(const flowctl_backend_options *o, flowctl_error *err) {
+    if (o->size != sizeof *o)
+        return fc_fail(err, FLOWCTL_BAD_SIZE, FC_NO_TEXT,
+                       "backend: options.size is %zu, this library knows %zu: start from FLOWCTL_BACKEND_OPTIONS_INIT",
+                       o->size, sizeof *o);
+    flowctl_status status = flowctl_backend_check(o->ops, err);
+    if (status != FLOWCTL_OK) return status;
+    if (o->drive != FLOWCTL_DRIVE_THREAD && o->drive != FLOWCTL_DRIVE_POLL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
+                       "backend \"%.40s\": drive is %d: FLOWCTL_DRIVE_THREAD or FLOWCTL_DRIVE_POLL", o->ops->name,
+                       (int)o->drive);
+    if (o->drive == FLOWCTL_DRIVE_THREAD && o->clock != NULL && fc_clock_system_id(o->clock) == 0)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT,
+                       "backend \"%.40s\": clock is a manual one, by which no thread can sleep: use FLOWCTL_DRIVE_POLL",
+                       o->ops->name);
+    if (o->member != NULL && strlen(o->member) > FLOWCTL_MEMBER_NAME_MAX)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend \"%.40s\": member has %zu bytes: at most %d",
+                       o->ops->name, strlen(o->member), FLOWCTL_MEMBER_NAME_MAX);
+    return FLOWCTL_OK;
+}
+
+static bool make_locks(flowctl_backend *b) {
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes) != 0) return false;
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    bool made = pthread_cond_init(&b->changed, &attributes) == 0;
+    pthread_condattr_destroy(&attributes);
+    if (!made) return false;
+    if (pthread_mutex_init(&b->lock, NULL) != 0) goto fail;
+    if (pthread_mutex_init(&b->driver, NULL) != 0) goto fail_driver;
+    if (fc_sleeper_init(&b->sleeper)) return true;
+    pthread_mutex_destroy(&b->driver);
+fail_driver:
+    pthread_mutex_destroy(&b->lock);
+fail:
+    pthread_cond_destroy(&b->changed);
+    return false;
+}
+
+static void release(flowctl_backend *b) {
+    flowctl_allocator allocator = b->allocator;
+    for (struct fc_watch *w; (w = b->watches) != NULL;) {
+        b->watches = w->next;
+        fc_release(&allocator, w, sizeof *w);
+    }
+    if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
+    fc_sleeper_cleanup(&b->sleeper);
+    pthread_mutex_destroy(&b->driver);
+    pthread_mutex_destroy(&b->lock);
+    pthread_cond_destroy(&b->changed);
+    fc_release(&allocator, b->instance, b->ops->instance_bytes);
+    fc_release(&allocator, b, sizeof *b);
+}
+
+/* A backend whose instance is not open yet; NULL if there is no memory or no lock. */
+static flowctl_backend *prepare(const flowctl_backend_options *o, const flowctl_allocator *allocator) {
+    flowctl_backend *b = fc_allocate(allocator, sizeof *b);
+    if (b == NULL) return NULL;
+    b->ops = o->ops;
+    b->allocator = *allocator;
+    b->clock = o->clock != NULL ? o->clock : flowctl_clock_boottime();
+    b->drive = o->drive;
+    b->call_timeout_ns = o->call_timeout_ns != 0 ? o->call_timeout_ns : DEFAULT_TIMEOUT_NS;
+    name_member(b, o->member);
+    b->instance = fc_allocate(allocator, o->ops->instance_bytes);
+    if (b->instance == NULL) goto fail;
+    *b->instance = (flowctl_backend_base){o->ops, &host, b};
+    if (make_locks(b)) return b;
+    fc_release(allocator, b->instance, o->ops->instance_bytes);
+fail:
+    fc_release(allocator, b, sizeof *b);
+    return NULL;
+}
+
+flowctl_status flowctl_backend_open(const flowctl_backend_options *options, flowctl_backend **backend, flowctl_error *err) {
+    flowctl_allocator allocator;
+    if (backend == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend: the out-pointer backend is NULL");
+    *backend = NULL;
+    if (options == NULL) return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "backend: options is NULL");
+    flowctl_status status = check_options(options, err);
+    if (status == FLOWCTL_OK) status = fc_allocator_choose(options->allocator, &allocator, err);
+    if (status != FLOWCTL_OK) return status;
+    flowctl_backend *b = prepare(options, &allocator);
+    if (b == NULL)
+        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "backend \"%.40s\": no memory for %zu bytes", options->ops->name,
+                       sizeof *b + options->ops->instance_bytes);
+    status = b->ops->open(b->instance, options->config, err);
+    if (status != FLOWCTL_OK) goto fail;
+    b->capabilities = b->ops->able != NULL ? b->ops->able(b->instance) : flowctl_backend_ops_capabilities(b->ops);
+    fc_fork_enter(b);
+    if (b->drive == FLOWCTL_DRIVE_THREAD && pthread_create(&b->thread, NULL, run, b) != 0) {
+        fc_fork_leave(b);
+        b->ops->close(b->instance);
+        status = fc_fail(err, FLOWCTL_SYSTEM, FC_NO_TEXT, "backend \"%.40s\": the system gives no thread", b->ops->name);
+        goto fail;
+    }
+    *backend = b;
+    return FLOWCTL_OK;
+fail:
+    release(b);
+    return status;
+}
+
+void flowctl_backend_destroy(flowctl_backend *b) {
+    if (b == NULL) return;
+    int state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    if (!atomic_load(&b->orphan)) {
+        atomic_store(&b->stopping, true);
+        fc_sleeper_wake(&b->sleeper);
+        if (b->drive == FLOWCTL_DRIVE_THREAD) pthread_join(b->thread, NULL);
+        fc_backend_drive(b); /* the last farewells */
+        b->ops->close(b->instance);
+        fc_fork_leave(b);
+    }
+    release(b);
+    pthread_setcancelstate(state, NULL);
+}
+
+uint32_t flowctl_backend_capabilities(const flowctl_backend *b) { return b == NULL ? 0 : b->capabilities; }
+const char *flowctl_backend_name(const flowctl_backend *b) { return b == NULL ? "" : b->ops->name; }

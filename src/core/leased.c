@@ -1,0 +1,430 @@
+#include "core/leased.h"
+
+#include "base/error.h"
+#include "core/backend.h"
+#include "core/bucket.h"
+
+#include <sys/random.h>
+#include <unistd.h>
+
+/* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
+#define BUSY_REFRESHES 8
+
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+const char *flowctl_lease_state_name(flowctl_lease_state state) {
+    switch (state) {
+    case FLOWCTL_LEASE_NONE: return "NONE";
+    case FLOWCTL_LEASE_ACTIVE: return "ACTIVE";
+    case FLOWCTL_LEASE_EXPIRED: return "EXPIRED";
+    case FLOWCTL_LEASE_LOCAL: return "LOCAL";
+    }
+    return "UNKNOWN";
+}
+
+/* A store may have told a shorter lease than was asked for. */
+static uint64_t refresh_ns(const struct fc_leased *s) { return least(s->options.refresh_ns, s->terms.ttl_ns / 4); }
+
+static void due(struct fc_leased *s, uint64_t at_ns) { atomic_store(&s->due_ns, at_ns); }
+
+static void wake(struct fc_leased *s, uint64_t at_ns) {
+    if (at_ns < atomic_load(&s->due_ns)) due(s, at_ns);
+    fc_backend_wake(s->backend, at_ns);
+}
+
+/* ---- what is held ---- */
+
+static struct fc_lend usual(const struct fc_leased *s) {
+    return (struct fc_lend){.until_ns = atomic_load(&s->until_ns), .paused = s->paused, .burst = s->limiter->burst_permits};
+}
+
+void fc_leased_begin_session(struct fc_leased *s) {
+    flowctl_session_id id;
+    s->granted_before += s->session.granted;
+    s->back_before += s->session.back;
+    if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id) {
+        /* Early in the life of a machine, if at all: then as different as a process and a moment can be. */
+        id.hi = fc_monotonic_now() ^ (uint64_t)(uintptr_t)s;
+        id.lo = (uint64_t)getpid() << 32 ^ fc_system_now(CLOCK_REALTIME);
+    }
+    fc_session_begin(&s->session, id);
+    s->sessions++;
+    s->unanswered = false;
+    s->next_ask_ns = 0;
+}
+
+/* ---- the store is away ---- */
+
+uint64_t fc_leased_allowed(const struct fc_leased *s) {
+    flowctl_counters sum;
+    fc_counters_sum(&s->limiter->counters, &sum);
+    return sum.allowed_permits;
+}
+
+/* What a policy makes of the limit; false: nothing is granted. */
+static bool own_limit(const struct fc_leased *s, flowctl_rate *rate, uint64_t *burst) {
+    const flowctl_limiter *l = s->limiter;
+    uint64_t members = most(1, s->members);
+    struct fc_bucket_profile p;
+    struct fc_bucket_slope slope;
+    *rate = l->rate;
+    *burst = most(1, l->burst_permits / members);
+    switch (s->options.away) {
+    case FLOWCTL_AWAY_CLOSED: return false;
+    case FLOWCTL_AWAY_OPEN:
+        *rate = flowctl_per_second(FLOWCTL_RATE_MAX_PER_SEC);
+        *burst = l->burst_permits;
+        break;
+    case FLOWCTL_AWAY_LOCAL_SHARE:
+        if (rate->period_ns > FLOWCTL_PERIOD_MAX_NS / members) return false;
+        rate->period_ns *= members;
+        break;
+    case FLOWCTL_AWAY_REUSE_LAST: {
+        double last = s->prefetch.rate * 1e9, most_per_sec = (double)l->rate.permits * 1e9 / (double)l->rate.period_ns;
+        if (last < most_per_sec && flowctl_rate_from_double(last, rate, NULL) != FLOWCTL_OK) return false;
+        break;
+    }
+    }
+    return fc_bucket_profile_make(rate, burst, 0, &p, &slope) == FC_BUCKET_FINE;
+}
+
+/* The end of what a policy granted. */
+static void count_away(struct fc_leased *s) {
+    if (!s->local) return;
+    s->away_permits += fc_leased_allowed(s) - s->away_began;
+    s->local = false;
+}
+
+static void let_policy_decide(struct fc_leased *s, uint64_t now_ns, struct fc_lend *lend) {
+    bool first = s->state != FLOWCTL_LEASE_EXPIRED;
+    lend->until_ns = 0;
+    lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s, &lend->rate, &lend->burst);
+    if (!lend->local) lend->burst = s->limiter->burst_permits;
+    else if (s->options.away == FLOWCTL_AWAY_REUSE_LAST)
+        lend->until_ns = s->options.reuse_ns > FLOWCTL_FOREVER - now_ns ? 0 : now_ns + s->options.reuse_ns;
+    s->state = FLOWCTL_LEASE_EXPIRED;
+}
+
+void fc_leased_lapse(flowctl_limiter *l, uint64_t now_ns) {
+    struct fc_leased *s = l->leased;
+    struct fc_lent lent;
+    uint64_t until_ns = atomic_load(&s->until_ns);
+    if (until_ns == 0 || now_ns < until_ns) return;
+    bool was_local = s->local;
+    count_away(s);
+    struct fc_lend lend = usual(s);
+    lend.take_all = lend.sealed = true;
+    let_policy_decide(s, now_ns, &lend);
+    atomic_store(&s->until_ns, lend.until_ns);
+    if (!fc_bucket_lend(l, &lend, &now_ns, &lent)) return;
+    if (!was_local) fc_session_give_up(&s->session, lent.taken);
+    s->local = lend.local;
+    s->away_began = fc_leased_allowed(s);
+}
+
+/* ---- the decisions' side ---- */
+
+uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
+    uint64_t at_ns = atomic_load_explicit(&l->leased->retry_at_ns, memory_order_relaxed);
+    return at_ns > now_ns ? at_ns : now_ns + l->leased->options.refresh_ns;
+}
+
+static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
+    uint64_t seen = atomic_load_explicit(&s->missing, memory_order_relaxed);
+    while (permits > seen && !atomic_compare_exchange_weak(&s->missing, &seen, permits)) {
+    }
+    if (seen != 0) return; /* somebody has said so already */
+    wake(s, most(now_ns, atomic_load(&s->asked_ns) + s->options.refresh_ns));
+}
+
+bool fc_leased_short(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void *context) {
+    struct fc_leased *s = context;
+    uint64_t until_ns = atomic_load(&s->until_ns);
+    if (until_ns != 0 && now_ns >= until_ns) {
+        pthread_mutex_lock(&l->lock);
+        fc_leased_lapse(l, now_ns);
+        pthread_mutex_unlock(&l->lock);
+        wake(s, now_ns);
+        return !l->closed;
+    }
+    note_missing(s, permits, now_ns);
+    return false;
+}
+
+void fc_leased_waited_for(flowctl_limiter *l) {
+    struct fc_leased *s = l->leased;
+    wake(s, most(fc_limiter_now(l), atomic_load(&s->asked_ns) + s->options.refresh_ns));
+}
+
+/* ---- asking ---- */
+
+static uint64_t used_of(const struct fc_leased *s, int64_t held) {
+    return s->granted_before + s->session.granted - s->back_before - s->session.back - (held > 0 ? (uint64_t)held : 0);
+}
+
+static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *look) {
+    uint64_t refused = atomic_exchange(&s->missing, 0);
+    struct fc_prefetch_now now = {.now_ns = look->now_ns,
+                                  .used = used_of(s, look->held),
+                                  .held = look->held,
+                                  .missing = look->missing != 0 ? look->missing : refused,
+                                  .queued = look->queued,
+                                  .rate = s->limiter->rate,
+                                  .burst = s->limiter->burst_permits,
+                                  .members = s->members,
+                                  .refresh_ns = refresh_ns(s),
+                                  .round_trip_ns = s->round_trip_ns};
+    struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
+    if (s->paused) p.want = p.need = 0;
+    if (now.missing != 0) s->busy_ns = look->now_ns;
+    return p;
+}
+
+/* A sixteenth more or less, so that members do not march in step. */
+static uint64_t jittered(uint64_t ns, uint64_t seed) {
+    uint64_t mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+    return ns - ns / 16 + (mixed >> 32) % (ns / 8 + 1);
+}
+
+/* Prepares an ask: what it reports is true of the moment at which it is dated. */
+static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowctl_lease_ask *ask) {
+    struct fc_lend lend = usual(s);
+    struct fc_lent lent = {.now_ns = fc_limiter_now(s->limiter)};
+    lend.take = p->give_back;
+    lend.sealed = true;
+    /* A policy's own bucket stays as it is. */
+    if (!s->local && !fc_bucket_lend(s->limiter, &lend, &lent.now_ns, &lent)) return false;
+    fc_session_give_up(&s->session, lent.taken);
+    uint64_t reported = s->session.used;
+    fc_session_ask(&s->session, lent.now_ns, lent.held, ask);
+    if (ask->used != reported) s->busy_ns = lent.now_ns;
+    ask->want = p->want;
+    ask->need = p->need;
+    ask->terms = s->terms;
+    ask->start_full = s->start_full;
+    s->unanswered = true;
+    s->asks++;
+    s->next_ask_ns = lent.now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
+    atomic_store(&s->asked_ns, lent.now_ns);
+    atomic_store(&s->retry_at_ns, lent.now_ns + most(s->round_trip_ns, 1));
+    return true;
+}
+
+/* How long to wait for an answer before the ask is taken for lost. */
+static uint64_t patience(const struct fc_leased *s) {
+    return least(most(4 * s->round_trip_ns, most(refresh_ns(s), s->terms.ttl_ns / 16)), s->terms.ttl_ns / 4);
+}
+
+/* After failures asks come less often, up to four in a lease. */
+static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
+    s->failures++;
+    s->store = status;
+    s->unanswered = false;
+    unsigned doublings = s->failed_in_a_row < 10 ? s->failed_in_a_row : 10;
+    s->failed_in_a_row++;
+    s->next_ask_ns = now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4);
+}
+
+/* When to come again if nothing happens. */
+static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
+    uint64_t until_ns = atomic_load(&s->until_ns), asked_ns = atomic_load(&s->asked_ns);
+    uint64_t next_ns = now_ns + (now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s) ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    if (s->unanswered) next_ns = asked_ns + patience(s);
+    if (atomic_load(&s->missing) != 0) next_ns = least(next_ns, s->next_ask_ns);
+    next_ns = most(next_ns, s->unanswered ? 0 : s->next_ask_ns);
+    if (until_ns != 0) next_ns = least(next_ns, until_ns);
+    return most(next_ns, now_ns + 1);
+}
+
+static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
+    bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
+    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
+    bool used = s->session.granted - s->session.back - held != s->session.used;
+    return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
+           s->pending || s->session.seq == 0;
+}
+
+/* Under the lock. True: `ask` is to be sent. */
+static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+    flowctl_limiter *l = s->limiter;
+    struct fc_lent look;
+    uint64_t now_ns = fc_limiter_now(l);
+    fc_leased_lapse(l, now_ns);
+    if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
+    if (s->unanswered || now_ns < s->next_ask_ns || !fc_bucket_look(l, now_ns, &look)) return false;
+    if (s->local) look.held = 0;
+    struct fc_prefetch_plan p = plan(s, &look);
+    return worth_asking(s, &p, &look) && prepare(s, &p, ask);
+}
+
+static void tell(struct fc_leased *s);
+
+void fc_leased_drive(struct fc_leased *s) {
+    flowctl_limiter *l = s->limiter;
+    flowctl_lease_ask ask = {.size = sizeof ask, .limit = l->id, .member = s->backend->member};
+    pthread_mutex_lock(&l->lock);
+    bool open = !l->closed, send = open && decide_to_ask(s, &ask);
+    due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
+    pthread_mutex_unlock(&l->lock);
+    tell(s);
+    if (send) s->backend->ops->lease(s->backend->instance, s->ticket, &ask);
+}
+
+/* ---- answers ---- */
+
+/* Settings that are in force at the store, in force here too. */
+static void follow_terms(struct fc_leased *s, const flowctl_lease_terms *told) {
+    flowctl_rate rate = told->rate;
+    uint64_t burst = told->burst;
+    struct fc_bucket_profile p;
+    struct fc_bucket_slope slope;
+    if (told->version < s->terms.version) return; /* ours will be */
+    if (told->ttl_ns == 0 || fc_bucket_profile_make(&rate, &burst, s->limiter->debt.most_permits, &p, &slope) != FC_BUCKET_FINE)
+        return;
+    s->terms = *told;
+    s->pending = false;
+    s->limiter->rate = rate;
+    s->limiter->burst_permits = burst;
+}
+
+/* Under the lock. */
+static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, uint64_t credit, uint64_t now_ns) {
+    flowctl_limiter *l = s->limiter;
+    struct fc_lent lent;
+    uint64_t burst = l->burst_permits;
+    follow_terms(s, &reply->terms);
+    s->members = reply->members;
+    s->quarantine_until_ns = reply->quarantine_ns != 0 ? now_ns + reply->quarantine_ns : 0;
+    if (now_ns >= s->session.until_ns) return; /* too late to be of use */
+    count_away(s);
+    atomic_store(&s->until_ns, s->session.until_ns);
+    struct fc_lend lend = usual(s);
+    /* What a policy's bucket had is not the store's. */
+    lend.take_all = s->state == FLOWCTL_LEASE_EXPIRED;
+    lend.sealed = s->state == FLOWCTL_LEASE_EXPIRED;
+    lend.add = credit;
+    if (!fc_bucket_lend(l, &lend, &now_ns, &lent)) return;
+    if (l->burst_permits < burst) fc_bookings_tell_never(&l->bookings, l->burst_permits);
+    s->state = FLOWCTL_LEASE_ACTIVE;
+    if (credit == 0 && reply->retry_after_ns != 0)
+        atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
+    if (lent.missing != 0) s->busy_ns = now_ns;
+}
+
+/* What was held is void. */
+static void end_session(struct fc_leased *s, uint64_t now_ns) {
+    struct fc_lend lend = usual(s);
+    struct fc_lent lent;
+    lend.take_all = lend.sealed = true;
+    if (!s->local && fc_bucket_lend(s->limiter, &lend, &now_ns, &lent)) fc_session_give_up(&s->session, lent.taken);
+    fc_leased_begin_session(s);
+}
+
+static void measure(struct fc_leased *s, uint64_t seq, uint64_t now_ns) {
+    if (s->session.seq - seq >= FC_SESSION_ASKS) return;
+    uint64_t sent_ns = s->session.sent_ns[seq % FC_SESSION_ASKS], took_ns = now_ns > sent_ns ? now_ns - sent_ns : 0;
+    /* A slow one lately: at once when it is slower, little by little when it is faster. */
+    s->round_trip_ns = most(took_ns, s->round_trip_ns - s->round_trip_ns / 32);
+}
+
+/* Under the lock. */
+static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
+    uint64_t credit, now_ns = fc_limiter_now(s->limiter);
+    bool awaited = s->unanswered && reply->seq == s->session.seq;
+    fc_leased_lapse(s->limiter, now_ns);
+    if (reply->status != FLOWCTL_OK) {
+        if (awaited || reply->seq == 0) fail(s, reply->status, now_ns);
+        return;
+    }
+    switch (fc_session_reply(&s->session, now_ns, reply, &credit)) {
+    case FC_NEWS_NOTHING: return;
+    case FC_NEWS_DEAD: end_session(s, now_ns); break;
+    case FC_NEWS_LEASE:
+        measure(s, reply->seq, now_ns);
+        take_lease(s, reply, credit, now_ns);
+        break;
+    }
+    s->replies++;
+    s->store = FLOWCTL_OK;
+    s->failed_in_a_row = 0;
+    if (awaited) s->unanswered = false;
+}
+
+/* To the listener, of a state that is new: with no lock held. */
+static void tell(struct fc_leased *s) {
+    flowctl_limiter *l = s->limiter;
+    const flowctl_listener *listener = atomic_load(&l->listener);
+    pthread_mutex_lock(&l->lock);
+    flowctl_lease_state from = s->told, to = s->state;
+    s->told = to;
+    pthread_mutex_unlock(&l->lock);
+    if (from == to || listener == NULL || listener->size < sizeof *listener || listener->on_lease == NULL) return;
+    listener->on_lease(listener->context, l, from, to);
+}
+
+void fc_leased_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
+    flowctl_limiter *l = s->limiter;
+    pthread_mutex_lock(&l->lock);
+    if (!l->closed) {
+        take_answer(s, reply);
+        due(s, next_due(s, fc_limiter_now(l)));
+    }
+    pthread_mutex_unlock(&l->lock);
+    tell(s);
+    fc_backend_wake(s->backend, atomic_load(&s->due_ns));
+}
+
+/* ---- verbs ---- */
+
+flowctl_status fc_leased_refuse(const flowctl_limiter *l, const char *verb, flowctl_error *err) {
+    return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT,
+                   "limiter \"%.60s\": %s: its state is kept by the backend \"%.30s\", not here", l->id, verb,
+                   l->leased->backend->ops->name);
+}
+
+static flowctl_status change_limit(flowctl_limiter *l, const struct fc_change *c, flowctl_error *err) {
+    struct fc_leased *s = l->leased;
+    flowctl_lease_terms terms = s->terms;
+    if (c->with_rate) terms.rate = c->rate;
+    if (c->with_burst) terms.burst = c->burst;
+    flowctl_rate rate = terms.rate;
+    uint64_t burst = terms.burst;
+    struct fc_bucket_profile p;
+    struct fc_bucket_slope slope;
+    enum fc_bucket_fault fault = fc_bucket_profile_make(&rate, &burst, l->debt.most_permits, &p, &slope);
+    if (fault != FC_BUCKET_FINE) return fc_bucket_explain(fault, l->id, terms.rate, terms.burst, &rate, burst, err);
+    terms.rate = rate;
+    terms.version++;
+    s->terms = terms;
+    s->pending = true;
+    return FLOWCTL_OK;
+}
+
+static flowctl_status pause_own(flowctl_limiter *l, bool paused, const uint64_t *now_ns) {
+    struct fc_leased *s = l->leased;
+    struct fc_lent lent;
+    s->paused = paused;
+    struct fc_lend lend = usual(s);
+    /* A policy's bucket is lost by a pause: its time is over, and begins again. */
+    if (s->local) {
+        count_away(s);
+        lend.take_all = true;
+        s->state = FLOWCTL_LEASE_NONE;
+        lend.until_ns = (now_ns != NULL ? *now_ns : fc_limiter_now(l)) + 1;
+        atomic_store(&s->until_ns, lend.until_ns);
+    }
+    return fc_bucket_lend(l, &lend, now_ns, &lent) ? FLOWCTL_OK : FLOWCTL_CLOSED;
+}
+
+flowctl_status fc_leased_change(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {
+    flowctl_status status = FLOWCTL_OK;
+    if (c->kind == FC_CHANGE_RESET) return fc_leased_refuse(l, "reset", err);
+    pthread_mutex_lock(&l->lock);
+    if (l->closed) status = fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "limiter \"%.60s\": is closed", l->id);
+    else if (c->kind == FC_CHANGE_LIMIT) status = change_limit(l, c, err);
+    else status = pause_own(l, c->kind == FC_CHANGE_PAUSE, now_ns);
+    pthread_mutex_unlock(&l->lock);
+    wake(l->leased, 0);
+    return status;
+}

@@ -1,0 +1,77 @@
+#include <flowctl/sequence.h>
+
+#include "base/error.h"
+#include "core/backend.h"
+
+#include <flowctl/store.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 200
+#define DEFAULT_BLOCK 1000
+
+struct flowctl_sequence {
+    flowctl_backend *backend;
+    pthread_mutex_t lock;
+    uint64_t block, next, end; /* next == end: a new block is needed */
+    char key[FLOWCTL_STORE_KEY_MAX + 1];
+};
+
+flowctl_status flowctl_sequence_create(flowctl_backend *b, const char *name, uint64_t block, flowctl_sequence **sequence,
+                                       flowctl_error *err) {
+    if (sequence == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the out-pointer sequence is NULL");
+    *sequence = NULL;
+    if (b == NULL || name == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the %s is NULL", b == NULL ? "backend" : "name");
+    if (name[0] == '\0' || strlen(name) > NAME_MAX_BYTES)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: the name has %zu bytes: 1 to %d", strlen(name),
+                       NAME_MAX_BYTES);
+    if (block > UINT64_C(1) << 32)
+        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "sequence \"%.60s\": block is %llu: at most 2^32", name,
+                       (unsigned long long)block);
+    if (!(b->capabilities & FLOWCTL_CAN_COUNT))
+        return fc_fail(err, FLOWCTL_UNSUPPORTED, FC_NO_TEXT, "sequence \"%.60s\": the backend \"%.40s\" can't COUNT", name,
+                       b->ops->name);
+    flowctl_sequence *s = fc_allocate(&b->allocator, sizeof *s);
+    if (s == NULL)
+        return fc_fail(err, FLOWCTL_NO_MEMORY, FC_NO_TEXT, "sequence \"%.60s\": no memory for %zu bytes", name, sizeof *s);
+    if (pthread_mutex_init(&s->lock, NULL) != 0) {
+        fc_release(&b->allocator, s, sizeof *s);
+        return fc_fail(err, FLOWCTL_SYSTEM, FC_NO_TEXT, "sequence \"%.60s\": the system gives no lock", name);
+    }
+    s->backend = b;
+    s->block = block != 0 ? block : DEFAULT_BLOCK;
+    snprintf(s->key, sizeof s->key, "flowctl.sequence.%s", name);
+    *sequence = s;
+    return FLOWCTL_OK;
+}
+
+void flowctl_sequence_destroy(flowctl_sequence *s) {
+    if (s == NULL) return;
+    pthread_mutex_destroy(&s->lock);
+    fc_release(&s->backend->allocator, s, sizeof *s);
+}
+
+/* A block whose answer was lost is a gap. */
+static flowctl_status fetch_block(flowctl_sequence *s, uint64_t max_wait_ns, flowctl_error *err) {
+    uint64_t end;
+    flowctl_status status = flowctl_store_increment(s->backend, s->key, s->block, &end, max_wait_ns, err);
+    if (status != FLOWCTL_OK) return status;
+    if (end < s->block)
+        return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "sequence \"%.60s\": its numbers are used up", s->key);
+    s->next = end - s->block + 1;
+    s->end = end + 1;
+    return FLOWCTL_OK;
+}
+
+flowctl_status flowctl_sequence_next(flowctl_sequence *s, uint64_t max_wait_ns, uint64_t *number, flowctl_error *err) {
+    if (s == NULL || number == NULL)
+        return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: %s is NULL",
+                       s == NULL ? "the sequence" : "the out-pointer number");
+    pthread_mutex_lock(&s->lock);
+    flowctl_status status = s->next == s->end ? fetch_block(s, max_wait_ns, err) : FLOWCTL_OK;
+    if (status == FLOWCTL_OK) *number = s->next++;
+    pthread_mutex_unlock(&s->lock);
+    return status;
+}

@@ -1,0 +1,16 @@
+/* The smallest interval that holds more than its burst + rate x length: what to look at first when a run was over the limit. */
+#ifndef FLOWCTL_TESTS_NARROWEST_H
+#define FLOWCTL_TESTS_NARROWEST_H
+
+#include "support/oracle.h"
+
+struct narrowest {
+    bool found;
+    size_t first, last; /* events at its ends */
+    uint64_t permits;   /* in it */
+};
+
+/* Events in order of time. Of windows of one length that with the most permits. False in `found` also without memory. */
+struct narrowest narrowest_over(const struct oracle_event *events, size_t count, const struct oracle_limit *limit);
+
+#endif

@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""One limit, many processes, and what can happen to processes: then all admissions together are judged.
+
+    run.py BIN --seconds 60 --processes 8 --backend file:/tmp/limits --seed 1 --faults kill,stop
+
+BIN holds worker, checker and skew.so. The order of the faults follows from the seed, their instants only roughly. What is done is written to
+DIRECTORY/faults with the time of CLOCK_BOOTTIME, the clock of all dates here. Faults:
+
+    kill    kill -9 at any moment; another incarnation follows after 0 to 4 s
+    leave   SIGTERM, an orderly end; another incarnation follows
+    stop    SIGSTOP for 10 ms to --longest-stop, then SIGCONT
+    fork    the worker forks, and the child tries its parent's limiter
+    cpu     busy processes, and more of them than processors, beside workers that are nicer
+    skew    the wall clock of a worker jumps to another one, off by 1 s or 1 h (skew.c)
+
+The worker's children and the workers themselves end by their own clock, should this program be killed. Exits as the checker does; with 4 if a
+worker ended as none should.
+"""
+import argparse
+import math
+import mmap
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+FAULTS = ("kill", "leave", "stop", "fork", "cpu", "skew")
+DEMANDS = ("steady", "bursty", "shifting")
+SKEWS_S = (0, 1, -1, 3600, -3600)
+TICK_S = 0.003
+FORKED_S = 2  # how long a child may outlive its parent
+PATIENCE_S = 20
+BUSY = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass"
+
+
+def now_ns():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bin")
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--minutes", type=float, help="instead of --seconds")
+    parser.add_argument("--processes", type=int, default=4)
+    parser.add_argument("--backend", default="local", help="a URL; local: nothing is shared, and the run must fail")
+    parser.add_argument("--divide", action="store_true", help="local buckets of 1/N of the limit each: right, without a backend")
+    parser.add_argument("--rate", type=int, default=2000, help="permits per second")
+    parser.add_argument("--burst", type=int, default=200)
+    parser.add_argument("--ttl", help="of leases, as 1s")
+    parser.add_argument("--refresh", help="between refills, as 10ms")
+    parser.add_argument("--ask", type=float, default=2, help="what all workers ask for, in parts of the rate")
+    parser.add_argument("--demand", choices=DEMANDS, help="of all workers; else each incarnation draws one")
+    parser.add_argument("--costs", type=int, default=1, help="one question is for 1 ... N permits")
+    parser.add_argument("--verb", default="mixed", choices=("decide", "acquire", "up-to", "mixed"))
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--faults", default="all", help="all, none, or a list of " + ",".join(FAULTS))
+    parser.add_argument("--every", type=float, default=0.5, help="seconds from fault to fault, on the average")
+    parser.add_argument("--longest-stop", type=float, default=10, help="seconds")
+    parser.add_argument("--quiet", type=float, default=3, help="seconds without new faults at the end")
+    parser.add_argument("--min-use", type=float, default=0, help="of the rate, for the run to be good")
+    parser.add_argument("--directory", help="for the files of the run; must be new. Else a temporary one, kept if the run was bad")
+    options = parser.parse_args()
+    if options.minutes is not None:
+        options.seconds = options.minutes * 60
+    if options.seed is None:
+        options.seed = int(os.environ.get("FLOWCTL_SEED", time.time_ns() % 2**32))
+    names = {"all": FAULTS, "none": ()}.get(options.faults, options.faults.split(","))
+    options.faults = [fault for fault in names if fault]
+    unknown = set(options.faults) - set(FAULTS)
+    if unknown:
+        parser.error(f"--faults: no such fault: {', '.join(sorted(unknown))}")
+    return options
+
+
+class Slot:
+    """A place for a worker: one incarnation after the other."""
+
+    def __init__(self, number, directory):
+        self.number = number
+        self.process = None
+        self.name = ""
+        self.incarnation = 0
+        self.restart_at = None  # not running
+        self.continue_at = None  # stopped
+        self.patience_until = None  # asked to end
+        self.restart_s = 0  # and when it is to be followed by the next
+        self.skew_path = os.path.join(directory, f"skew{number}")
+        with open(self.skew_path, "w+b") as file:
+            file.write(bytes(8))
+            file.flush()
+            self.skew = mmap.mmap(file.fileno(), 8)
+
+    def set_skew(self, seconds):
+        self.skew[:] = struct.pack("=q", seconds * 10**9)
+
+
+class Run:
+    def __init__(self, options, directory):
+        self.options = options
+        self.directory = directory
+        self.random = random.Random(options.seed)
+        self.started_s = time.monotonic()
+        self.counts = dict.fromkeys(FAULTS, 0)
+        self.unexpected = 0
+        self.busy = []
+        self.deck = []
+        self.log_file = open(os.path.join(directory, "faults"), "w", buffering=1)
+        self.log_file.write(f"# seed {options.seed}\n# {' '.join(sys.argv)}\n")
+        self.slots = [Slot(number, directory) for number in range(options.processes)]
+
+    def log(self, what):
+        self.log_file.write(f"{now_ns()} {what}\n")
+
+    def at_s(self):
+        return time.monotonic() - self.started_s
+
+    def left_s(self):
+        return self.options.seconds - self.at_s()
+
+    # ---- workers ----
+
+    def command(self, slot):
+        o = self.options
+        share = o.processes if o.divide else 1
+        ask = max(1, int(o.rate * o.ask / o.processes))
+        command = [os.path.join(o.bin, "worker"), "--log", self.directory, "--name", slot.name, "--backend", o.backend,
+                   "--rate", f"{o.rate // share}/s", "--burst", str(o.burst // share), "--ask", f"{ask}/s",
+                   "--costs", str(o.costs), "--verb", o.verb, "--demand", o.demand or self.random.choice(DEMANDS),
+                   "--seed", str(self.random.getrandbits(32)), "--duration", f"{int(self.left_s() * 1000) + 5000}ms"]
+        if o.divide:
+            command.append("--start-empty")
+        for option in ("ttl", "refresh"):
+            if getattr(o, option):
+                command += [f"--{option}", getattr(o, option)]
+        if "fork" in o.faults and self.random.random() < 0.2:
+            command.append("--fork-after-init")
+        return command
+
+    def environment(self, slot):
+        environment = dict(os.environ)
+        if "skew" in self.options.faults:
+            environment.update(LD_PRELOAD=os.path.abspath(os.path.join(self.options.bin, "skew.so")),
+                               FLOWCTL_SKEW_FILE=slot.skew_path,
+                               ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+        return environment
+
+    def prepare(self):
+        """In the new process. What is sent before the worker can handle it waits until it does."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1))
+        if "cpu" in self.options.faults:
+            os.nice(10)
+
+    def start(self, slot):
+        slot.incarnation += 1
+        slot.name = f"w{slot.number}.{slot.incarnation}"
+        slot.restart_at = None
+        with open(os.path.join(self.directory, "stderr"), "ab") as stderr:
+            slot.process = subprocess.Popen(self.command(slot), env=self.environment(slot), stderr=stderr,
+                                            stdin=subprocess.DEVNULL, preexec_fn=self.prepare)
+        self.log(f"start {slot.name} pid {slot.process.pid}")
+
+    def runs(self, slot):
+        """It does, and wasn't asked to end."""
+        return slot.restart_at is None and slot.patience_until is None and slot.process.poll() is None
+
+    def end_at_once(self, slot, restart_s):
+        slot.process.kill()
+        slot.process.wait()
+        slot.continue_at = slot.patience_until = None
+        slot.restart_at = self.at_s() + restart_s
+
+    def ask_to_end(self, slot, restart_s):
+        """It may take its time, as others do meanwhile: look_after sees when it has ended."""
+        if slot.continue_at is not None:
+            self.go_on(slot)
+        slot.process.terminate()
+        slot.restart_s = restart_s
+        slot.patience_until = self.at_s() + PATIENCE_S
+
+    def complain(self, slot, what):
+        self.unexpected += 1
+        self.log(f"unexpected: {slot.name} {what}")
+        print(f"run.py: {slot.name} {what}", file=sys.stderr)
+
+    def go_on(self, slot):
+        self.log(f"continue {slot.name}")
+        slot.process.send_signal(signal.SIGCONT)
+        slot.continue_at = None
+
+    # ---- faults ----
+
+    def can(self, kind, slot):
+        """A stopped worker can be killed, and wall clocks jump whoever looks at them."""
+        if kind in ("cpu", "skew"):
+            return True
+        return self.runs(slot) and (kind == "kill" or slot.continue_at is None)
+
+    def fault(self):
+        """From a shuffled deck: every kind has its turn before one has its second, even in a short run."""
+        if not self.deck:
+            self.deck = self.random.sample(self.options.faults, len(self.options.faults))
+        kind = self.deck[-1]
+        for slot in self.random.sample(self.slots, len(self.slots)):
+            if self.can(kind, slot):
+                self.deck.pop()
+                getattr(self, "fault_" + kind)(slot)
+                self.counts[kind] += 1
+                return
+
+    def fault_kill(self, slot):
+        self.log(f"kill {slot.name}{' while it is stopped' if slot.continue_at is not None else ''}")
+        self.end_at_once(slot, self.random.choice((0, 0.05, 0.3, 1, 4)))
+
+    def fault_leave(self, slot):
+        self.log(f"leave {slot.name}")
+        self.ask_to_end(slot, self.random.choice((0, 0.1, 1)))
+
+    def fault_stop(self, slot):
+        seconds = 0.01 * math.exp(self.random.uniform(0, math.log(max(1.001, self.options.longest_stop / 0.01))))
+        self.log(f"stop {slot.name} for {seconds:.3f} s")
+        slot.process.send_signal(signal.SIGSTOP)
+        slot.continue_at = self.at_s() + seconds
+
+    def fault_fork(self, slot):
+        self.log(f"fork {slot.name}")
+        slot.process.send_signal(signal.SIGUSR1)
+
+    def fault_skew(self, slot):
+        seconds = self.random.choice(SKEWS_S)
+        self.log(f"skew {slot.name} by {seconds} s")
+        slot.set_skew(seconds)
+
+    def fault_cpu(self, _slot):
+        seconds = self.random.uniform(0.2, 3)
+        count = self.random.randint(1, 2 * (os.cpu_count() or 1))
+        self.log(f"cpu {count} busy for {seconds:.3f} s")
+        for _ in range(count):
+            self.busy.append(subprocess.Popen([sys.executable, "-S", "-c", BUSY.format(seconds)], stdin=subprocess.DEVNULL))
+
+    # ---- the run ----
+
+    def look_after(self, slot):
+        if slot.continue_at is not None and self.at_s() >= slot.continue_at:
+            self.go_on(slot)
+        if slot.restart_at is not None:
+            if self.at_s() >= slot.restart_at:
+                self.start(slot)
+            return
+        status = slot.process.poll()
+        if status is None:
+            if slot.patience_until is not None and self.at_s() >= slot.patience_until:
+                self.complain(slot, "did not end")
+                self.end_at_once(slot, slot.restart_s)
+            return
+        if slot.patience_until is None or status != 0:
+            self.complain(slot, f"ended with status {status}")
+        slot.restart_at = self.at_s() + (0.5 if slot.patience_until is None else slot.restart_s)
+        slot.continue_at = slot.patience_until = None
+
+    def go(self):
+        for slot in self.slots:
+            self.start(slot)
+        self.log("begin")
+        next_fault = self.at_s() + min(1, self.options.seconds / 10)
+        quiet = min(self.options.quiet, self.options.seconds / 3)
+        while self.left_s() > 0:
+            for slot in self.slots:
+                self.look_after(slot)
+            self.busy = [process for process in self.busy if process.poll() is None]
+            if self.options.faults and self.at_s() >= next_fault and self.left_s() > quiet:
+                self.fault()
+                next_fault = self.at_s() + self.random.expovariate(1 / self.options.every)
+            time.sleep(TICK_S)
+        self.log("end")
+        for slot in self.slots:
+            if self.runs(slot):
+                self.ask_to_end(slot, math.inf)
+            else:
+                slot.restart_s = math.inf
+        while any(slot.restart_at is None for slot in self.slots):
+            for slot in self.slots:
+                if slot.restart_at is None:
+                    self.look_after(slot)
+            time.sleep(TICK_S)
+        if "fork" in self.options.faults:
+            time.sleep(max(0, FORKED_S - quiet))
+
+    def clean_up(self):
+        """Ends what is left, by its id: only what was started here and not yet waited for."""
+        for process in [slot.process for slot in self.slots] + self.busy:
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
+        self.log_file.close()
+
+
+def judge(options, directory):
+    checker = [os.path.join(options.bin, "checker"), "--min-use", str(options.min_use), str(options.rate), str(10**9),
+               str(options.burst), directory]
+    return subprocess.run(checker, check=False).returncode
+
+
+def interrupt(_number, _frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    options = arguments()
+    if options.directory:
+        os.mkdir(options.directory)
+    directory = options.directory or tempfile.mkdtemp(prefix="flowctl_process_")
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    run = Run(options, directory)
+    print(f"run.py: seed {options.seed}, {options.processes} processes, {options.seconds:g} s, backend {options.backend}", flush=True)
+    status = 130
+    try:
+        run.go()
+        print("faults: " + (", ".join(f"{count} {kind}" for kind, count in run.counts.items() if count) or "none"), flush=True)
+        status = judge(options, directory)
+        if status == 0 and run.unexpected:
+            status = 4
+    except KeyboardInterrupt:
+        print("run.py: interrupted", file=sys.stderr)
+    finally:
+        run.clean_up()
+    with open(os.path.join(directory, "stderr"), errors="replace") as stderr:
+        sys.stderr.write(stderr.read())
+    if status in (0, 130) and not options.directory:
+        shutil.rmtree(directory)
+    else:
+        print(f"run.py: the files are in {directory}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
