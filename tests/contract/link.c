@@ -249,6 +249,7 @@ uint64_t member_ask(struct member *m, uint64_t want, uint64_t need) {
     if (m->reply.status != FLOWCTL_OK || m->reply.dead) return 0;
     m->seen_ns = link_now();
     m->ask.seen_clk_ns = m->reply.clk_ns;
+    m->ask.seen_identity = m->reply.identity;
     if (m->reply.granted > before) m->granted = m->reply.granted;
     return m->granted - before;
 }
