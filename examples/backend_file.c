@@ -293,13 +293,14 @@ static flowctl_status lend(struct file *f, const flowctl_lease_ask *ask, flowctl
 /* Only what has been stored is granted: if that failed, the answer says why, and nothing else. */
 static void file_lease(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask) {
     struct file *f = (struct file *)base;
-    flowctl_lease_reply reply = {.size = sizeof reply, .seq = ask->seq};
+    flowctl_lease_reply reply = {.size = sizeof reply, .session = ask->session, .seq = ask->seq};
     flowctl_status status = fits(ask->limit, FLOWCTL_LIMIT_ID_MAX) ? enter(f) : FLOWCTL_INVALID_ARGUMENT;
     if (status == FLOWCTL_OK) {
         status = lend(f, ask, &reply);
         leave(f);
     }
-    if (status != FLOWCTL_OK) reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .seq = ask->seq};
+    if (status != FLOWCTL_OK)
+        reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .session = ask->session, .seq = ask->seq};
     flowctl_answer_lease(base, ticket, &reply);
 }
 

@@ -294,7 +294,7 @@ static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
 
 void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_t now_ns, uint64_t identity,
                         flowctl_lease_reply *reply) {
-    *reply = (flowctl_lease_reply){.size = reply->size, .status = check(ask), .seq = ask->seq};
+    *reply = (flowctl_lease_reply){.size = reply->size, .status = check(ask), .session = ask->session, .seq = ask->seq};
     if (reply->status != FLOWCTL_OK) return;
     if (!begun(l)) begin(l, ask, now_ns);
     if (l->identity != identity) quarantine(l, now_ns, identity);

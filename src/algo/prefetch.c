@@ -43,7 +43,8 @@ static bool can_hold(const struct fc_prefetch *p, const struct fc_prefetch_now *
 /* What should be held. Who is short, or uses much, may go beyond the fair part: the others use less. */
 static uint64_t target_of(const struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing) {
     double ahead = p->rate * 1.25 * (double)ahead_ns(n), limit = (double)most(fair_part(n), n->burst / 4);
-    if (missing != 0) ahead = 2 * ahead + (double)most(missing, n->queued);
+    double least = (double)fair_part(n) / 4;
+    if (missing != 0) ahead = 2 * ahead + (double)most(missing, n->queued), ahead = ahead > least ? ahead : least;
     return (uint64_t)(ahead < limit ? ahead : limit);
 }
 

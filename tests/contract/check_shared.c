@@ -217,8 +217,7 @@ static void killed(const struct contract_subject *s) {
     struct member m = member_of(l, "killed", terms_of(shared_rate, KILLED_BURST, KILLED_TTL_NS, 3));
     for (int i = 0; i < 100 && m.granted == 0; i++) member_ask(&m, 1, 0), link_rest(l, FLOWCTL_NS_PER_MS);
     EXPECT_NUMBER(m.granted, ==, 1);
-    /* Something was done at all: with delays, most are killed before they have an answer. */
-    EXPECT_NUMBER(page->granted, >, s->faulty ? 0 : KILLED_BURST / 2);
+    EXPECT_NUMBER(page->granted, >, 0); /* something was done at all */
     EXPECT_NUMBER(page->granted, <=, KILLED_BURST + (link_now() - from_ns) * 10 / FLOWCTL_NS_PER_MS + 1);
     if (!s->faulty) sound_after(s, l, page->granted);
     if ((s->capabilities & FLOWCTL_CAN_COUNT) && !s->faulty) {

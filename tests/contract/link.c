@@ -180,6 +180,7 @@ flowctl_lease_reply link_lease(struct link *l, const flowctl_lease_ask *ask) {
     l->ops->lease(l->base, ticket, ask);
     flowctl_lease_reply reply = await_answer(l, ticket)->leased;
     EXPECT_NUMBER(reply.seq, ==, ask->seq);
+    EXPECT(reply.session.hi == ask->session.hi && reply.session.lo == ask->session.lo);
     EXPECT_NUMBER(reply.grant, <=, ask->want);
     return reply;
 }

@@ -23,7 +23,6 @@ struct ask_on_the_way {
 
 struct answer_on_the_way {
     flowctl_lease_reply reply;
-    flowctl_session_id session;
     size_t who;
 };
 
@@ -174,7 +173,7 @@ static void serve(struct world *w, const struct sim_event *e) {
     size_t i = e->a % w->ask_count;
     struct ask_on_the_way a = w->asks[i];
     if ((e->b & 2) == 0) memmove(&w->asks[i], &w->asks[i + 1], (--w->ask_count - i) * sizeof *w->asks);
-    struct answer_on_the_way answer = {.session = a.ask.session, .who = a.who};
+    struct answer_on_the_way answer = {.who = a.who};
     lend(w, &a, &answer.reply);
     if ((e->b & 1) == 0 && w->answer_count < ON_THE_WAY) w->answers[w->answer_count++] = answer;
 }
@@ -248,9 +247,9 @@ static void answered(struct world *w, const struct sim_event *e) {
     struct credit_member *m = &w->members[a.who];
     if (m->paused) return;
     if (e->b == 0) memmove(&w->answers[i], &w->answers[i + 1], (--w->answer_count - i) * sizeof *w->answers);
-    enum fc_session_news news = credit_member_answer(m, clock_of(w, m), a.session, &a.reply);
+    enum fc_session_news news = credit_member_answer(m, clock_of(w, m), &a.reply);
     int64_t left_ns = (int64_t)(m->session.until_ns - clock_of(w, m));
-    tell(w, "member %zu hears of " SESSION " seq %llu: %s; holds %lld, for %.6f ms", a.who, SESSION_OF(a.session),
+    tell(w, "member %zu hears of " SESSION " seq %llu: %s; holds %lld, for %.6f ms", a.who, SESSION_OF(a.reply.session),
          llu(a.reply.seq),
          news == FC_NEWS_LEASE  ? "a lease"
          : news == FC_NEWS_DEAD ? "dead"

@@ -23,6 +23,7 @@ const char *const credit_defect_names[CREDIT_DEFECTS] = {
     [CREDIT_FROM_REPLY] = "a lease counts from the answer",
     [CREDIT_LATE_GRANT] = "a grant counted as lost is used after all",
     [CREDIT_LESS_BELIEVED] = "an answer that knows less is believed",
+    [CREDIT_ANY_SESSION] = "an answer to an older session is believed",
     [CREDIT_GAP_IGNORED] = "a lost grant counts as used",
 };
 

@@ -21,6 +21,7 @@ enum credit_defect {
     CREDIT_FROM_REPLY,    /* a lease counts from the answer */
     CREDIT_LATE_GRANT,    /* a grant that was counted as lost is used when it comes after all */
     CREDIT_LESS_BELIEVED, /* an answer that was given before one that is known sets the sum of grants back */
+    CREDIT_ANY_SESSION,   /* an answer to a session that ended is taken for one to the next */
     CREDIT_GAP_IGNORED,   /* a grant that was lost counts as used */
     CREDIT_DEFECTS
 };

@@ -24,16 +24,17 @@ static const struct {
 } controls[] = {
     {300, {.members = 4, .defect = CREDIT_NAIVE}},
     {300, {.members = 4, .steps = true, .defect = CREDIT_WALL_CLOCK}},
-    {1000, {.members = 4, .defect = CREDIT_LATE_REPORT}},
+    {3000, {.members = 4, .defect = CREDIT_LATE_REPORT}},
     {1000, {.members = 4, .restarts = true, .defect = CREDIT_SESSIONS_KEPT}},
-    {300, {.members = 4, .restarts = true, .defect = CREDIT_NO_QUARANTINE}},
+    {5000, {.members = 4, .restarts = true, .defect = CREDIT_NO_QUARANTINE}},
     {300, {.members = 4, .restarts = true, .defect = CREDIT_FULL_ON_CREATE}},
     {300, {.members = 4, .defect = CREDIT_OLD_FREED}},
-    {1000, {.members = 4, .defect = CREDIT_VOUCH_ENDS}},
+    {2000, {.members = 4, .defect = CREDIT_VOUCH_ENDS}},
     {3000, {.members = 2, .restarts = true, .defect = CREDIT_ANY_ACCOUNT}},
-    {3000, {.members = 2, .defect = CREDIT_FROM_REPLY}},
+    {20000, {.members = 2, .defect = CREDIT_FROM_REPLY}},
     {300, {.members = 4, .defect = CREDIT_LATE_GRANT}},
-    {3000, {.members = 2, .defect = CREDIT_LESS_BELIEVED}},
+    {20000, {.members = 2, .defect = CREDIT_LESS_BELIEVED}},
+    {3000, {.members = 2, .restarts = true, .defect = CREDIT_ANY_SESSION}},
 };
 
 static bool hold(const struct sim_options *options) {

@@ -59,7 +59,8 @@ typedef struct flowctl_lease_ask {
 typedef struct flowctl_lease_reply {
     size_t size;
     flowctl_status status; /**< OK, or why there is no answer: UNAVAILABLE, NOT_PERMITTED, NO_MEMORY, SYSTEM… The rest is then 0. */
-    uint64_t seq;          /**< Of the ask. */
+    flowctl_session_id session; /**< Of the ask. */
+    uint64_t seq;               /**< Of the ask. */
     bool dead;         /**< The session is not known (any more): begin a new one. `grant`, `granted` and `lease_ns` are then 0. */
     uint64_t grant;    /**< What this ask was granted. */
     uint64_t granted;  /**< The session's sum, this grant included. */
