@@ -125,7 +125,8 @@ static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
     if (to_ns <= l->clk_ns) return;
     uint64_t by_ns = to_ns - l->clk_ns;
     for (uint32_t i = 0; i < l->count; i++)
-        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns) flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
+        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns)
+            flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
     l->clk_ns = to_ns;
 }
 

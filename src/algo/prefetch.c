@@ -49,7 +49,8 @@ static uint64_t target_of(const struct fc_prefetch *p, const struct fc_prefetch_
 }
 
 /* What is not used for long is given back: for as long as it takes to earn it again, within bounds. */
-static bool idle_for_long(struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing, uint64_t target, uint64_t held) {
+static bool idle_for_long(struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing, uint64_t target,
+                          uint64_t held) {
     bool idle = missing == 0 && held > target + target / 2;
     if (!idle || n->used != p->used_when_idle) p->short_since_ns = n->now_ns;
     p->used_when_idle = n->used;
