@@ -173,7 +173,7 @@ static void ask(struct stage *g, size_t who) {
                                   .round_trip_ns = w->round_trip_ns};
     struct fc_prefetch_plan plan = fc_prefetch_plan(&w->prefetch, &now);
     /* Never in step with the others. */
-    w->plan_ns = g->now_ns + g->s->refresh_ns * (85 + test_below(&g->random, 31)) / 100;
+    w->plan_ns = g->now_ns + g->s->refresh_ns * (240 + test_below(&g->random, 33)) / 256;
     w->missing = 0;
     w->soon = plan.soon;
     if (plan.give_back != 0) credit_member_give_up(&w->m, plan.give_back);
