@@ -11,7 +11,7 @@ import sys
 # C11 and POSIX: all that the library may need from the system.
 LIBC = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdalign stdarg stdatomic
     stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar wchar wctype fcntl poll pthread sched semaphore
-    strings unistd sys/eventfd sys/mman sys/random sys/socket sys/stat sys/time sys/timerfd sys/types sys/epoll""".split())
+    strings unistd sys/eventfd sys/wait sys/mman sys/random sys/socket sys/stat sys/time sys/timerfd sys/types sys/epoll""".split())
 # Pure arithmetic: no clock, no lock, no memory, no I/O.
 PURE = {"stdbool", "stdint", "stddef", "limits", "float", "string"}
 PURE_PUBLIC = {"rate.h", "status.h", "limiter.h", "token_bucket.h", "export.h", "sys/lease.h", "sys/ledger.h"}
