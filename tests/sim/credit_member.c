@@ -47,7 +47,12 @@ void credit_member_lapse(struct credit_member *m, uint64_t clock_ns) {
 
 void credit_member_ask(struct credit_member *m, uint64_t clock_ns, uint64_t want, uint64_t need, flowctl_lease_ask *ask) {
     credit_member_lapse(m, clock_ns);
-    *ask = (flowctl_lease_ask){.size = sizeof *ask, .limit = "limit", .member = m->name, .want = want, .need = need, .terms = m->terms};
+    *ask = (flowctl_lease_ask){.size = sizeof *ask,
+                               .limit = "limit",
+                               .member = m->name,
+                               .want = want,
+                               .need = need,
+                               .terms = m->terms};
     fc_session_ask(&m->session, clock_ns, m->held, ask);
 }
 
@@ -62,7 +67,8 @@ static void plant_before(struct credit_member *m, flowctl_lease_reply *r) {
     if (m->defect == CREDIT_LATE_GRANT && !newer) m->held += (int64_t)r->grant;
     if (m->defect == CREDIT_LESS_BELIEVED && newer && r->grant == 0 && before < s->granted) s->granted = before;
     /* An account that began again is taken for the one that was. */
-    if ((m->defect == CREDIT_ANY_ACCOUNT || m->defect == CREDIT_LATE_REPORT) && before < s->granted) r->granted = s->granted + r->grant;
+    if ((m->defect == CREDIT_ANY_ACCOUNT || m->defect == CREDIT_LATE_REPORT) && before < s->granted)
+        r->granted = s->granted + r->grant;
 }
 
 static void plant_after(struct credit_member *m, uint64_t clock_ns, const flowctl_lease_reply *r) {

@@ -173,7 +173,7 @@ static void ask(struct stage *g, size_t who) {
                                   .round_trip_ns = w->round_trip_ns};
     struct fc_prefetch_plan plan = fc_prefetch_plan(&w->prefetch, &now);
     /* Never in step with the others. */
-    w->plan_ns = g->now_ns + g->s->refresh_ns * (85 + test_below(&g->random, 31)) / 100;
+    w->plan_ns = g->now_ns + g->s->refresh_ns * (240 + test_below(&g->random, 33)) / 256;
     w->missing = 0;
     w->soon = plan.soon;
     if (plan.give_back != 0) credit_member_give_up(&w->m, plan.give_back);
@@ -202,7 +202,8 @@ static void start(struct stage *g, size_t who) {
     memset(w, 0, sizeof *w);
     w->m.names = names;
     w->m.defect = g->s->defect;
-    credit_member_start(&w->m, who, &g->terms, (int64_t)test_below(&g->random, 1u << 30), (int64_t)test_below(&g->random, 401) - 200);
+    credit_member_start(&w->m, who, &g->terms, (int64_t)test_below(&g->random, 1u << 30),
+                        (int64_t)test_below(&g->random, 401) - 200);
     w->running = true;
     w->admitted = admitted;
     w->next_cost = 1;
@@ -225,11 +226,13 @@ static void fault(struct stage *g) {
 static void check(struct stage *g) {
     const flowctl_ledger *l = ledger_of(g);
     if (l->terms.burst == 0) return;
-    oracle_amount level = (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo), period = (oracle_amount)l->terms.rate.period_ns;
+    oracle_amount level = (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo),
+                  period = (oracle_amount)l->terms.rate.period_ns;
     uint64_t usable = 0;
     for (size_t i = 0; i < g->s->members; i++)
         if (g->workers[i].running) usable += credit_member_usable(&g->workers[i].m, g->now_ns);
-    double lent = (double)usable + (level > 0 && l->identity == g->identity ? (double)level / (double)period : 0) - (double)l->terms.burst;
+    double lent = (double)usable + (level > 0 && l->identity == g->identity ? (double)level / (double)period : 0) -
+                  (double)l->terms.burst;
     if (lent > g->result->lent) g->result->lent = lent;
 }
 
@@ -250,7 +253,8 @@ static void conclude(struct stage *g) {
     double seconds = (double)(s->length_ns - g->quiet_ns) / 1e9, load = s->load < 1 ? s->load : 1;
     g->result->excess = oracle_excess(&v, &limit);
     g->result->use = (double)g->measured / ((double)s->per_sec * seconds * load);
-    g->result->use_faulty = (double)g->measured_faulty / ((double)s->per_sec * ((double)s->length_ns / 2 - TTL_NS) / 1e9 * load);
+    g->result->use_faulty =
+        (double)g->measured_faulty / ((double)s->per_sec * ((double)s->length_ns / 2 - TTL_NS) / 1e9 * load);
     g->result->asks_per_sec = (double)g->asks / (double)s->members / ((double)s->length_ns / 1e9);
     double least = 1e18, all = 0;
     for (size_t i = 0; i < s->members; i++) {
@@ -271,7 +275,8 @@ struct credit_use credit_use_run(const struct credit_scene *s, uint64_t seed) {
     g->now_ns = START_NS;
     g->identity = 1;
     g->fault_ns = s->fault_every_ns;
-    g->quiet_ns = TTL_NS + (s->fault_every_ns != 0 || s->step_ns != 0 ? s->length_ns / 2 : 0) + (s->restarts ? TTL_NS * 7 / 4 : 0);
+    g->quiet_ns =
+        TTL_NS + (s->fault_every_ns != 0 || s->step_ns != 0 ? s->length_ns / 2 : 0) + (s->restarts ? TTL_NS * 7 / 4 : 0);
     g->terms = (flowctl_lease_terms){flowctl_per(s->per_sec, FLOWCTL_NS_PER_SEC), s->burst, TTL_NS, 1};
     planted_ledger_init(s->defect, ledger_of(g), ROOM, g->identity, FLOWCTL_LEDGER_FIRST);
     for (size_t i = 0; i + (s->demand == CREDIT_NEWCOMER) < s->members; i++) start(g, i);

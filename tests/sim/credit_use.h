@@ -24,14 +24,14 @@ struct credit_scene {
     bool waits; /* who is short waits, in a queue; or else is refused and gone */
     uint64_t largest_cost;
     uint64_t refresh_ns, delay_ns; /* delay_ns: one way, at least; up to three times as long */
-    unsigned loss_percent; /* of asks, and of answers */
-    uint64_t fault_every_ns; /* in the first half of the run, kills and pauses; 0: none */
-    bool restarts;           /* the faults are restarts of the store */
-    int64_t step_ns;         /* the store's time steps once, at the end of that half */
+    unsigned loss_percent;         /* of asks, and of answers */
+    uint64_t fault_every_ns;       /* in the first half of the run, kills and pauses; 0: none */
+    bool restarts;                 /* the faults are restarts of the store */
+    int64_t step_ns;               /* the store's time steps once, at the end of that half */
     enum credit_defect defect;
     uint64_t length_ns;
     double least_use; /* of the demand, or the rate if that is less, three heartbeats after the last fault and the quarantine that it made */
-    double most_use;  /* of a control: it has to be found by using less; 0: it is none */
+    double most_use; /* of a control: it has to be found by using less; 0: it is none */
 };
 
 struct credit_use {

@@ -39,8 +39,8 @@ struct world {
     uint64_t leapt_ns;                  /* the sum of its forward steps, each of which lets as much pass as time would */
     uint64_t last_step_ns, before_last; /* when it stepped forward: two within a lease are allowed for */
     uint64_t identity, version;
-    flowctl_lease_terms terms;   /* at first */
-    uint64_t most_burst, slope;  /* ever, of the settings; the rate per second */
+    flowctl_lease_terms terms;  /* at first */
+    uint64_t most_burst, slope; /* ever, of the settings; the rate per second */
     bool begun;
     struct store store, snapshots[SNAPSHOTS];
     size_t snapshot_count;
@@ -89,9 +89,7 @@ static double ms(uint64_t ns) { return (double)ns / 1e6; }
 
 /* ---- oracles ---- */
 
-static oracle_amount level_of(const flowctl_ledger *l) {
-    return (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo);
-}
+static oracle_amount level_of(const flowctl_ledger *l) { return (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo); }
 
 static uint64_t usable(const struct world *w) {
     uint64_t sum = 0;
@@ -130,7 +128,8 @@ static void check_admitted(struct world *w) {
     w->result->measures[CREDIT_EXCESS_MOST] = excess;
     w->result->measures[CREDIT_USED] = elapsed > 0 ? (double)v.total / (elapsed * (double)w->slope) : 0;
     if (v.excess > 0)
-        fail(w, "O1", "%.3f permits too many from %.6f to %.6f ms", excess, ms(v.from_ns - START_NS), ms(v.until_ns - START_NS));
+        fail(w, "O1", "%.3f permits too many from %.6f to %.6f ms", excess, ms(v.from_ns - START_NS),
+             ms(v.until_ns - START_NS));
 }
 
 /* ---- the store ---- */
@@ -162,9 +161,11 @@ static void lend(struct world *w, const struct ask_on_the_way *a, flowctl_lease_
     const flowctl_ledger *l = ledger_of(w);
     tell(w, "store: " SESSION " seq %llu wants %llu, used %llu, back %llu: %s %llu of %llu; L %.3f, O %llu, clock %.6f ms%s",
          SESSION_OF(ask.session), llu(ask.seq), llu(ask.want), llu(ask.used), llu(ask.back),
-         reply->dead ? "dead" : reply->status != FLOWCTL_OK ? "no" : "lent", llu(reply->grant), llu(reply->granted),
-         (double)level_of(l) / (double)l->terms.rate.period_ns, llu(l->out), ms(l->clk_ns),
-         reply->quarantine_ns != 0 ? ", quarantine" : "");
+         reply->dead                   ? "dead"
+         : reply->status != FLOWCTL_OK ? "no"
+                                       : "lent",
+         llu(reply->grant), llu(reply->granted), (double)level_of(l) / (double)l->terms.rate.period_ns, llu(l->out),
+         ms(l->clk_ns), reply->quarantine_ns != 0 ? ", quarantine" : "");
     check_ledger(w);
 }
 

@@ -15,6 +15,7 @@ static const struct {
     {"all of it, few members", 4000, {.members = 2, .steps = true, .restarts = true}},
     {"all of it, many members", 4000, {.members = 8, .steps = true, .restarts = true}},
     {"changes of the settings", 4000, {.members = 4, .steps = true, .configs = true}},
+    {"all of it, and changes", 4000, {.members = 4, .steps = true, .restarts = true, .configs = true}},
 };
 
 /* Each has to break O1 or O1' within so many runs. */
