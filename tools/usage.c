@@ -54,3 +54,11 @@ int fct_choose(const char *value, const char *const *words, int count) {
         if (strcmp(value, words[i]) == 0) return i;
     return -1;
 }
+
+int fct_usage_table_or_json(const char *command, const char *value, bool *json) {
+    static const char *const forms[] = {"table", "json"};
+    int chosen = fct_choose(value, forms, 2);
+    if (chosen < 0) return fct_usage_error(command, "--output: \"%s\": is neither table nor json", value);
+    *json = chosen == 1;
+    return FCT_EXIT_DONE;
+}
