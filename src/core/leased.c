@@ -228,11 +228,11 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
-    uint64_t until_ns = atomic_load(&s->until_ns), asked_ns = atomic_load(&s->asked_ns);
-    uint64_t next_ns = now_ns + (now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s) ? 1 : BUSY_REFRESHES) * refresh_ns(s);
-    if (s->unanswered) next_ns = asked_ns + patience(s);
-    if (atomic_load(&s->missing) != 0) next_ns = least(next_ns, s->next_ask_ns);
-    next_ns = most(next_ns, s->unanswered ? 0 : s->next_ask_ns);
+    uint64_t until_ns = atomic_load(&s->until_ns);
+    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), hurry = s->pending || atomic_load(&s->missing) != 0;
+    uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    /* While an answer is awaited nothing is asked, whoever is short. */
+    next_ns = s->unanswered ? atomic_load(&s->asked_ns) + patience(s) : most(next_ns, s->next_ask_ns);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
