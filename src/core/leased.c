@@ -145,7 +145,7 @@ bool fc_leased_short(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void
         pthread_mutex_lock(&l->lock);
         fc_leased_lapse(l, now_ns);
         pthread_mutex_unlock(&l->lock);
-        wake(s, now_ns);
+        wake(s, 0);
         return !l->closed;
     }
     note_missing(s, permits, now_ns);
@@ -190,24 +190,26 @@ static uint64_t jittered(uint64_t ns, uint64_t seed) {
 /* Prepares an ask: what it reports is true of the moment at which it is dated. */
 static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowctl_lease_ask *ask) {
     struct fc_lend lend = usual(s);
-    struct fc_lent lent = {.now_ns = fc_limiter_now(s->limiter)};
+    struct fc_lent lent = {.held = 0};
+    /* The clock's time. The moment of the change may be later, if a decision was given a time to come: the lease is not longer for that. */
+    uint64_t now_ns = fc_limiter_now(s->limiter);
     lend.take = p->give_back;
     lend.sealed = true;
     /* A policy's own bucket stays as it is. */
-    if (!s->local && !fc_bucket_lend(s->limiter, &lend, &lent.now_ns, &lent)) return false;
+    if (!s->local && !fc_bucket_lend(s->limiter, &lend, &now_ns, &lent)) return false;
     fc_session_give_up(&s->session, lent.taken);
     uint64_t reported = s->session.used;
-    fc_session_ask(&s->session, lent.now_ns, lent.held, ask);
-    if (ask->used != reported) s->busy_ns = lent.now_ns;
+    fc_session_ask(&s->session, now_ns, lent.held, ask);
+    if (ask->used != reported) s->busy_ns = now_ns;
     ask->want = p->want;
     ask->need = p->need;
     ask->terms = s->terms;
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    s->next_ask_ns = lent.now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
-    atomic_store(&s->asked_ns, lent.now_ns);
-    atomic_store(&s->retry_at_ns, lent.now_ns + most(s->round_trip_ns, 1));
+    s->next_ask_ns = now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
+    atomic_store(&s->asked_ns, now_ns);
+    atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
 }
 
@@ -253,6 +255,7 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     fc_leased_lapse(l, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
     if (s->unanswered || now_ns < s->next_ask_ns || !fc_bucket_look(l, now_ns, &look)) return false;
+    look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
