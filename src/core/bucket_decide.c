@@ -29,7 +29,7 @@ static flowctl_decision decision(flowctl_verdict verdict, uint64_t now_ns) {
 }
 
 static uint64_t remaining(const struct fc_sight *s, uint64_t word, uint64_t now_ns) {
-    return s->too_old ? 0 : fc_bucket_permits(&s->view.profile, fc_bucket_level_at(&s->view.profile, now_ns), word);
+    return s->too_old || s->over ? 0 : fc_bucket_permits(&s->view.profile, fc_bucket_level_at(&s->view.profile, now_ns), word);
 }
 
 flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uint64_t date_ns, uint64_t after) {
