@@ -231,7 +231,8 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
-    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), hurry = s->pending || atomic_load(&s->missing) != 0;
+    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s),
+         hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
     /* While an answer is awaited nothing is asked, whoever is short. */
     next_ns = s->unanswered ? atomic_load(&s->asked_ns) + patience(s) : most(next_ns, s->next_ask_ns);
@@ -263,15 +264,21 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
 
 static void tell(struct fc_leased *s);
 
+/* Under the lock. */
+static uint64_t ticket_now(const struct fc_leased *s) {
+    return s->ticket | (s->sessions << FC_TICKET_SLOT_BITS & FC_TICKET_SESSION_MASK);
+}
+
 void fc_leased_drive(struct fc_leased *s) {
     flowctl_limiter *l = s->limiter;
     flowctl_lease_ask ask = {.size = sizeof ask, .limit = l->id, .member = s->backend->member};
     pthread_mutex_lock(&l->lock);
     bool open = !l->closed, send = open && decide_to_ask(s, &ask);
+    uint64_t ticket = ticket_now(s);
     due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
     pthread_mutex_unlock(&l->lock);
     tell(s);
-    if (send) s->backend->ops->lease(s->backend->instance, s->ticket, &ask);
+    if (send) s->backend->ops->lease(s->backend->instance, ticket, &ask);
 }
 
 /* ---- answers ---- */
@@ -366,10 +373,10 @@ static void tell(struct fc_leased *s) {
     listener->on_lease(listener->context, l, from, to);
 }
 
-void fc_leased_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
+void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_reply *reply) {
     flowctl_limiter *l = s->limiter;
     pthread_mutex_lock(&l->lock);
-    if (!l->closed) {
+    if (!l->closed && ticket == ticket_now(s)) {
         take_answer(s, reply);
         due(s, next_due(s, fc_limiter_now(l)));
     }
