@@ -81,7 +81,7 @@ static bool own_limit(const struct fc_leased *s, flowctl_rate *rate, uint64_t *b
         rate->period_ns *= members;
         break;
     case FLOWCTL_AWAY_REUSE_LAST: {
-        double last = s->prefetch.rate * 1e9, most_per_sec = (double)l->rate.permits * 1e9 / (double)l->rate.period_ns;
+        double last = s->lent_rate * 1e9, most_per_sec = (double)l->rate.permits * 1e9 / (double)l->rate.period_ns;
         if (last < most_per_sec && flowctl_rate_from_double(last, rate, NULL) != FLOWCTL_OK) return false;
         break;
     }
@@ -305,6 +305,7 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     uint64_t burst = l->burst_permits;
     follow_terms(s, &reply->terms);
     s->members = reply->members;
+    s->lent_rate = s->prefetch.rate;
     s->quarantine_until_ns = reply->quarantine_ns != 0 ? now_ns + reply->quarantine_ns : 0;
     if (now_ns >= s->session.until_ns) return; /* too late to be of use */
     count_away(s);
