@@ -36,7 +36,11 @@ static void wake(struct fc_leased *s, uint64_t at_ns) {
 /* ---- what is held ---- */
 
 static struct fc_lend usual(const struct fc_leased *s) {
-    return (struct fc_lend){.until_ns = atomic_load(&s->until_ns), .paused = s->paused, .burst = s->limiter->burst_permits};
+    return (struct fc_lend){.until_ns = atomic_load(&s->until_ns),
+                            .paused = s->paused,
+                            .local = s->local,
+                            .rate = s->own_rate,
+                            .burst = s->local ? s->own_burst : s->limiter->burst_permits};
 }
 
 void fc_leased_begin_session(struct fc_leased *s) {
@@ -63,9 +67,10 @@ uint64_t fc_leased_allowed(const struct fc_leased *s) {
 }
 
 /* What a policy makes of the limit; false: nothing is granted. */
-static bool own_limit(const struct fc_leased *s, flowctl_rate *rate, uint64_t *burst) {
+static bool own_limit(struct fc_leased *s) {
     const flowctl_limiter *l = s->limiter;
-    uint64_t members = most(1, s->members);
+    uint64_t members = most(1, s->members), *burst = &s->own_burst;
+    flowctl_rate *rate = &s->own_rate;
     struct fc_bucket_profile p;
     struct fc_bucket_slope slope;
     *rate = l->rate;
@@ -99,9 +104,9 @@ static void count_away(struct fc_leased *s) {
 static void let_policy_decide(struct fc_leased *s, uint64_t now_ns, struct fc_lend *lend) {
     bool first = s->state != FLOWCTL_LEASE_EXPIRED;
     lend->until_ns = 0;
-    lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s, &lend->rate, &lend->burst);
-    if (!lend->local) lend->burst = s->limiter->burst_permits;
-    else if (s->options.away == FLOWCTL_AWAY_REUSE_LAST)
+    lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s);
+    if (lend->local) lend->rate = s->own_rate, lend->burst = s->own_burst;
+    if (lend->local && s->options.away == FLOWCTL_AWAY_REUSE_LAST)
         lend->until_ns = s->options.reuse_ns > FLOWCTL_FOREVER - now_ns ? 0 : now_ns + s->options.reuse_ns;
     s->state = FLOWCTL_LEASE_EXPIRED;
 }
@@ -417,14 +422,6 @@ static flowctl_status pause_own(flowctl_limiter *l, bool paused, const uint64_t 
     struct fc_lent lent;
     s->paused = paused;
     struct fc_lend lend = usual(s);
-    /* A policy's bucket is lost by a pause: its time is over, and begins again. */
-    if (s->local) {
-        count_away(s);
-        lend.take_all = true;
-        s->state = FLOWCTL_LEASE_NONE;
-        lend.until_ns = (now_ns != NULL ? *now_ns : fc_limiter_now(l)) + 1;
-        atomic_store(&s->until_ns, lend.until_ns);
-    }
     return fc_bucket_lend(l, &lend, now_ns, &lent) ? FLOWCTL_OK : FLOWCTL_CLOSED;
 }
 

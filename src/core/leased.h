@@ -41,6 +41,8 @@ struct fc_leased {
     uint64_t asks, replies, failures, sessions;
     uint64_t granted_before, back_before; /* of earlier sessions */
     uint64_t away_permits, away_began;    /* what was allowed in all when the policy took over */
+    flowctl_rate own_rate;                /* of the policy's own bucket */
+    uint64_t own_burst;
     double lent_rate;                     /* permits per nanosecond, when the store answered last */
     flowctl_lease_state told;             /* to the listener */
 };
