@@ -307,8 +307,8 @@ static void follow_terms(struct fc_leased *s, const flowctl_lease_terms *told) {
 static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, uint64_t credit, uint64_t now_ns) {
     flowctl_limiter *l = s->limiter;
     struct fc_lent lent;
-    uint64_t burst = l->burst_permits;
     follow_terms(s, &reply->terms);
+    fc_bookings_tell_never(&l->bookings, l->burst_permits);
     s->members = reply->members;
     s->lent_rate = s->prefetch.rate;
     s->quarantine_until_ns = reply->quarantine_ns != 0 ? now_ns + reply->quarantine_ns : 0;
@@ -321,7 +321,8 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     lend.sealed = s->state == FLOWCTL_LEASE_EXPIRED;
     lend.add = credit;
     if (!fc_bucket_lend(l, &lend, &now_ns, &lent)) return;
-    if (l->burst_permits < burst) fc_bookings_tell_never(&l->bookings, l->burst_permits);
+    /* What a smaller burst cut off. */
+    if (!lend.take_all) fc_session_give_up(&s->session, lent.taken);
     s->state = FLOWCTL_LEASE_ACTIVE;
     if (credit == 0 && reply->retry_after_ns != 0)
         atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
@@ -422,7 +423,9 @@ static flowctl_status pause_own(flowctl_limiter *l, bool paused, const uint64_t 
     struct fc_lent lent;
     s->paused = paused;
     struct fc_lend lend = usual(s);
-    return fc_bucket_lend(l, &lend, now_ns, &lent) ? FLOWCTL_OK : FLOWCTL_CLOSED;
+    if (!fc_bucket_lend(l, &lend, now_ns, &lent)) return FLOWCTL_CLOSED;
+    if (!s->local) fc_session_give_up(&s->session, lent.taken);
+    return FLOWCTL_OK;
 }
 
 flowctl_status fc_leased_change(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {
