@@ -60,7 +60,7 @@ struct fc_lend {
     uint64_t until_ns; /* usable before; 0: there is no end */
     bool sealed;       /* what was taken before can't go back any more (settle.h) */
     bool paused;
-    bool local;        /* nothing is held: from now on time makes permits, at `rate`, from none to `burst` */
+    bool local;        /* nothing is held: from now on time makes permits, at `rate`, up to `burst` */
     flowctl_rate rate; /* with `local` */
     uint64_t burst;    /* with `local`; otherwise of the limit */
 };

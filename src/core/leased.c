@@ -106,6 +106,8 @@ static void let_policy_decide(struct fc_leased *s, uint64_t now_ns, struct fc_le
     lend->until_ns = 0;
     lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s);
     if (lend->local) lend->rate = s->own_rate, lend->burst = s->own_burst;
+    /* All that is asked: from the first on. */
+    if (lend->local && s->options.away == FLOWCTL_AWAY_OPEN) lend->add = lend->burst;
     if (lend->local && s->options.away == FLOWCTL_AWAY_REUSE_LAST)
         lend->until_ns = s->options.reuse_ns > FLOWCTL_FOREVER - now_ns ? 0 : now_ns + s->options.reuse_ns;
     s->state = FLOWCTL_LEASE_EXPIRED;
