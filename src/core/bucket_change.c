@@ -211,6 +211,7 @@ static void lent_terms(const flowctl_limiter *l, const struct moment *m, const s
     flowctl_rate rate = lend->local ? lend->rate : l->rate;
     uint64_t burst = lend->burst;
     *next = (struct fc_terms){.paused = lend->paused, .lent = !lend->local, .until_ns = lend->until_ns};
+    if (lend->local) next->largest = l->burst_permits;
     /* Both were found to be representable when they were set. */
     fc_bucket_profile_make(&rate, &burst, booked_permits(l, m, &(struct fc_change){.kind = FC_CHANGE_LIMIT}), &next->profile,
                            &next->slope);

@@ -62,7 +62,8 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         uint64_t units, now_ns = b->not_before_ns;
         enum booked booked;
         if (!fc_bucket_see(l, now_ns, &s)) return *answer = fc_refused(FLOWCTL_CLOSED, now_ns), BOOKED_NOT;
-        if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s, now_ns), BOOKED_NOT;
+        if (!fc_bucket_units(&s.view.profile, b->permits, &units))
+            return *answer = fc_bucket_above_burst(&s, b->permits, now_ns), BOOKED_NOT;
         bool waits = b->sleeper != NULL && max_wait_ns != 0, unknown = s.terms.paused || s.terms.lent;
         if (s.too_old) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
         if (s.far) {
