@@ -22,7 +22,7 @@
  *                               rate x X if nobody else was lent more meanwhile
  *
  * If all members are cut off, LOCAL_SHARE and REUSE_LAST together stay within burst + rate x W, plus what was out when the store went (at most burst).
- * The local bucket of a policy begins empty. What it grants is counted apart (flowctl_sharing_info.away_permits).
+ * The local bucket of a policy begins empty, but for OPEN. What it grants is counted apart (flowctl_sharing_info.away_permits).
  *
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
  * old), else it is forfeited; charges beyond the estimate up to max_debt: the limit may be exceeded by max_debt per member. flowctl_reserve needs bookings in the
