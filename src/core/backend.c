@@ -239,6 +239,10 @@ static void release(flowctl_backend *b) {
         b->watches = w->next;
         fc_release(&allocator, w, sizeof *w);
     }
+    for (struct fc_farewell *f; (f = b->farewells) != NULL;) {
+        b->farewells = f->next;
+        fc_release(&allocator, f, sizeof *f);
+    }
     if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
     fc_sleeper_cleanup(&b->sleeper);
     pthread_mutex_destroy(&b->driver);
