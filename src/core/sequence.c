@@ -69,6 +69,10 @@ flowctl_status flowctl_sequence_next(flowctl_sequence *s, uint64_t max_wait_ns, 
     if (s == NULL || number == NULL)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "sequence: %s is NULL",
                        s == NULL ? "the sequence" : "the out-pointer number");
+    /* The rest of a block is the parent's. */
+    if (atomic_load(&s->backend->orphan))
+        return fc_fail(err, FLOWCTL_CLOSED, FC_NO_TEXT, "%s: its backend was opened before a fork: open one in the child",
+                       s->key);
     pthread_mutex_lock(&s->lock);
     flowctl_status status = s->next == s->end ? fetch_block(s, max_wait_ns, err) : FLOWCTL_OK;
     if (status == FLOWCTL_OK) *number = s->next++;
