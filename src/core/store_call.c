@@ -280,6 +280,11 @@ flowctl_status flowctl_store_watch(flowctl_backend *b, const char *key, flowctl_
     pthread_mutex_lock(&b->driver);
     status = b->ops->watch(b->instance, key, watcher != NULL);
     pthread_mutex_unlock(&b->driver);
+    if (status != FLOWCTL_OK && watcher != NULL) {
+        pthread_mutex_lock(&b->lock);
+        forget_watch(b, find_watch(b, key));
+        pthread_mutex_unlock(&b->lock);
+    }
     return explain(b, status, "watch", key, err);
 }
 
