@@ -52,6 +52,9 @@ struct fc_leased {
 flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *backend, const flowctl_sharing_options *options,
                                 bool start_full, flowctl_error *err);
 
+/* Takes what is held, so that it can go back. Under the lock; the limiter is closed next. */
+void fc_leased_wind_up(flowctl_limiter *l);
+
 /* Says farewell to the store; no thread of the backend is inside any more afterwards. */
 void fc_leased_detach(flowctl_limiter *l);
 void fc_leased_free(flowctl_limiter *l);
