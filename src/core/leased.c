@@ -369,7 +369,7 @@ static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
     bool awaited = s->unanswered && reply->seq == s->session.seq;
     fc_leased_lapse(s->limiter, now_ns);
     if (reply->status != FLOWCTL_OK) {
-        if (awaited || reply->seq == 0) fail(s, reply->status, now_ns);
+        if (awaited) fail(s, reply->status, now_ns);
         return;
     }
     switch (fc_session_reply(&s->session, now_ns, reply, &credit)) {
