@@ -142,7 +142,8 @@ static off_t slot_at(unsigned place, unsigned which) {
 
 /*
  * A lock of the open file (OFD), not of the process: with the older kind, two instances in one process would not exclude each other, and closing any
- * descriptor of the file would free it. It is tried for half a second and no longer: a process that was stopped while it had it must not stop the others as well.
+ * descriptor of the file would free it. It is tried for about a second and no longer: a process that was stopped while it had it must not keep the others
+ * from closing. And often, so that somebody who takes it all the time leaves enough gaps.
  */
 static bool try_lock(struct file *f, short type) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
@@ -152,8 +153,8 @@ static bool try_lock(struct file *f, short type) {
 static flowctl_status lock_file(struct file *f) {
     for (unsigned tries = 0; !try_lock(f, F_WRLCK); tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) return status_of(errno);
-        if (tries == 500) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
-        nanosleep(&(struct timespec){0, tries < 20 ? 20000 : 1000000}, NULL);
+        if (tries == 5000) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
+        nanosleep(&(struct timespec){0, 100000}, NULL);
     }
     return FLOWCTL_OK;
 }
@@ -292,13 +293,14 @@ static flowctl_status lend(struct file *f, const flowctl_lease_ask *ask, flowctl
 /* Only what has been stored is granted: if that failed, the answer says why, and nothing else. */
 static void file_lease(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask) {
     struct file *f = (struct file *)base;
-    flowctl_lease_reply reply = {.size = sizeof reply, .seq = ask->seq};
+    flowctl_lease_reply reply = {.size = sizeof reply, .session = ask->session, .seq = ask->seq};
     flowctl_status status = fits(ask->limit, FLOWCTL_LIMIT_ID_MAX) ? enter(f) : FLOWCTL_INVALID_ARGUMENT;
     if (status == FLOWCTL_OK) {
         status = lend(f, ask, &reply);
         leave(f);
     }
-    if (status != FLOWCTL_OK) reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .seq = ask->seq};
+    if (status != FLOWCTL_OK)
+        reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .session = ask->session, .seq = ask->seq};
     flowctl_answer_lease(base, ticket, &reply);
 }
 

@@ -22,7 +22,7 @@
  *                               rate x X if nobody else was lent more meanwhile
  *
  * If all members are cut off, LOCAL_SHARE and REUSE_LAST together stay within burst + rate x W, plus what was out when the store went (at most burst).
- * The local bucket of a policy begins empty. What it grants is counted apart (flowctl_sharing_info.away_permits).
+ * The local bucket of a policy begins empty, but for OPEN. What it grants is counted apart (flowctl_sharing_info.away_permits).
  *
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
  * old), else it is forfeited; charges beyond the estimate up to max_debt: the limit may be exceeded by max_debt per member. flowctl_reserve needs bookings in the
@@ -78,7 +78,7 @@ typedef struct flowctl_sharing_info {
     flowctl_status store;    /**< What the store said last: OK, UNAVAILABLE, TIMED_OUT… */
     uint64_t lease_left_ns;  /**< Until the lease is over. */
     uint64_t held;           /**< Permits that are lent and not used. */
-    uint64_t members;        /**< Members that wanted something lately, as the store last told; 0: not known. */
+    uint64_t members;        /**< Members that wanted something lately or hold something, as the store last told; 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is lent for so long yet, as the store last told. */
     uint64_t config_version; /**< Of the settings in force, which flowctl_limiter_read shows. */
     uint64_t round_trip_ns;  /**< A slow one, lately. */

@@ -202,11 +202,12 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
 }
 
+/* Those who wanted something lately, or hold something: the burst is theirs. */
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns);
     }
     return count;
 }

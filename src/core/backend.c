@@ -11,10 +11,11 @@
 
 /* ---- the table of members ---- */
 
-static uint64_t slot_of(uint64_t ticket) { return ticket & UINT32_MAX; }
+static uint64_t slot_of(uint64_t ticket) { return ticket & FC_TICKET_SLOT_MASK; }
 
 static bool grow(flowctl_backend *b) {
     size_t room = b->leased_room != 0 ? 2 * b->leased_room : 8;
+    if (room > FC_TICKET_SLOT_MASK + 1) return false;
     struct fc_leased **table = fc_allocate(&b->allocator, room * sizeof(struct fc_leased *));
     if (table == NULL) return false;
     for (size_t i = 0; i < b->leased_room; i++) table[i] = b->leased[i];
@@ -54,7 +55,7 @@ void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_fa
 /* A member that can't leave meanwhile; NULL if there is none of that ticket. Under the lock. */
 static struct fc_leased *visit(flowctl_backend *b, uint64_t ticket) {
     struct fc_leased *leased = slot_of(ticket) < b->leased_room ? b->leased[slot_of(ticket)] : NULL;
-    if (leased == NULL || leased->ticket != ticket) return NULL;
+    if (leased == NULL || leased->ticket != (ticket & ~FC_TICKET_SESSION_MASK)) return NULL;
     leased->users++;
     return leased;
 }
@@ -75,7 +76,7 @@ static void on_leased(flowctl_backend_base *base, uint64_t ticket, const flowctl
     struct fc_leased *leased = visit(b, ticket);
     pthread_mutex_unlock(&b->lock);
     if (leased == NULL) return;
-    fc_leased_answer(leased, reply);
+    fc_leased_answer(leased, ticket, reply);
     pthread_mutex_lock(&b->lock);
     end_visit(b, leased);
     pthread_mutex_unlock(&b->lock);
@@ -232,6 +233,14 @@ fail:
     return false;
 }
 
+/* Not in a forked child: to destroy a condition is to wait for those who wait for it, and the threads that did are not there. */
+static void release_locks(flowctl_backend *b) {
+    fc_sleeper_cleanup(&b->sleeper);
+    pthread_mutex_destroy(&b->driver);
+    pthread_mutex_destroy(&b->lock);
+    pthread_cond_destroy(&b->changed);
+}
+
 static void release(flowctl_backend *b) {
     flowctl_allocator allocator = b->allocator;
     for (struct fc_watch *w; (w = b->watches) != NULL;) {
@@ -239,10 +248,7 @@ static void release(flowctl_backend *b) {
         fc_release(&allocator, w, sizeof *w);
     }
     if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
-    fc_sleeper_cleanup(&b->sleeper);
-    pthread_mutex_destroy(&b->driver);
-    pthread_mutex_destroy(&b->lock);
-    pthread_cond_destroy(&b->changed);
+    if (!atomic_load(&b->orphan)) release_locks(b);
     fc_release(&allocator, b->instance, b->ops->instance_bytes);
     fc_release(&allocator, b, sizeof *b);
 }

@@ -60,7 +60,7 @@ struct flowctl_backend {
     pthread_mutex_t driver; /* who drives. Taken before `lock` */
     pthread_mutex_t lock;   /* of what follows */
     pthread_cond_t changed;
-    struct fc_leased **leased; /* by the low half of the ticket; NULL: free */
+    struct fc_leased **leased; /* by the slot in the ticket; NULL: free */
     size_t leased_room;
     uint64_t generation;
     struct fc_call *calls;
@@ -98,8 +98,14 @@ void fc_calls_inspected(flowctl_backend *b, uint64_t ticket, flowctl_status stat
 bool fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_reply *reply);
 void fc_calls_changed(flowctl_backend *b, const char *key);
 
-/* Tickets of calls have this bit, those of members have not. */
+/*
+ * Tickets of calls have the highest bit, those of members have not. A member's: 31 bits that are new for each limiter, 8 that count its sessions, so that an
+ * answer to an earlier one is not taken for the present one's, and its slot.
+ */
 #define FC_TICKET_CALL (UINT64_C(1) << 63)
+#define FC_TICKET_SLOT_BITS 24
+#define FC_TICKET_SESSION_MASK (UINT64_C(0xff) << FC_TICKET_SLOT_BITS)
+#define FC_TICKET_SLOT_MASK ((UINT64_C(1) << FC_TICKET_SLOT_BITS) - 1)
 
 /* All open backends, so that a child of a fork can be told that it holds nothing. */
 void fc_fork_enter(flowctl_backend *b);

@@ -30,6 +30,7 @@ bool fc_bucket_see_then_read_clock(flowctl_limiter *l, const uint64_t *given_ns,
 flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uint64_t date_ns, uint64_t after);
 flowctl_decision fc_bucket_deny(const struct fc_sight *s, uint64_t due_ns, uint64_t now_ns);
 flowctl_decision fc_bucket_never(const struct fc_sight *s, uint64_t now_ns);
+flowctl_decision fc_bucket_above_burst(const struct fc_sight *s, uint64_t permits, uint64_t now_ns);
 void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *d);
 
 /*
@@ -60,7 +61,7 @@ struct fc_lend {
     uint64_t until_ns; /* usable before; 0: there is no end */
     bool sealed;       /* what was taken before can't go back any more (settle.h) */
     bool paused;
-    bool local;        /* nothing is held: from now on time makes permits, at `rate`, from none to `burst` */
+    bool local;        /* nothing is held: from now on time makes permits, at `rate`, up to `burst` */
     flowctl_rate rate; /* with `local` */
     uint64_t burst;    /* with `local`; otherwise of the limit */
 };

@@ -211,6 +211,7 @@ static void lent_terms(const flowctl_limiter *l, const struct moment *m, const s
     flowctl_rate rate = lend->local ? lend->rate : l->rate;
     uint64_t burst = lend->burst;
     *next = (struct fc_terms){.paused = lend->paused, .lent = !lend->local, .until_ns = lend->until_ns};
+    if (lend->local) next->largest = l->burst_permits;
     /* Both were found to be representable when they were set. */
     fc_bucket_profile_make(&rate, &burst, booked_permits(l, m, &(struct fc_change){.kind = FC_CHANGE_LIMIT}), &next->profile,
                            &next->slope);
@@ -228,6 +229,8 @@ static void move_level(struct moment *m, const flowctl_limiter *l, const struct 
     int64_t held = held_units(l, m);
     uint64_t there = held > 0 ? (uint64_t)held / unit : 0;
     lent->taken = lend->take_all || lend->take > there ? there : lend->take;
+    /* What a smaller burst has no room for. */
+    if (there - lent->taken > lend->burst) lent->taken = there - lend->burst;
     /* A fraction of a permit is left of a local bucket, at the most: it goes with the rest. */
     uint64_t down = lend->take_all && held > 0 ? (uint64_t)held : lent->taken * unit, up = lend->add * unit;
     m->x.floor += up - down;
@@ -246,6 +249,22 @@ bool fc_bucket_look(flowctl_limiter *l, uint64_t now_ns, struct fc_lent *lent) {
     return true;
 }
 
+/* Whether what is brought can only be counted by the terms that follow. */
+static bool finer(const struct moment *m, const struct fc_lend *lend, const struct fc_terms *next) {
+    return lend->add != 0 && next->profile.unit != m->sight.terms.profile.unit;
+}
+
+static bool lend_in_steps(flowctl_limiter *l, const struct fc_lend *lend, const uint64_t *given_ns, struct fc_lent *lent) {
+    struct fc_lend first = *lend, then = *lend;
+    first.add = 0;
+    then.take_all = then.sealed = false, then.take = 0;
+    if (!fc_bucket_lend(l, &first, given_ns, lent)) return false;
+    uint64_t taken = lent->taken;
+    bool open = fc_bucket_lend(l, &then, given_ns, lent);
+    lent->taken += taken;
+    return open;
+}
+
 bool fc_bucket_lend(flowctl_limiter *l, const struct fc_lend *lend, const uint64_t *given_ns, struct fc_lent *lent) {
     for (;; fc_cell_pause()) {
         struct moment m;
@@ -253,6 +272,7 @@ bool fc_bucket_lend(flowctl_limiter *l, const struct fc_lend *lend, const uint64
         if (!arrive(l, given_ns, &m)) return false;
         lent->now_ns = m.sight.now_ns;
         lent_terms(l, &m, lend, &next);
+        if (finer(&m, lend, &next)) return lend_in_steps(l, lend, given_ns, lent);
         move_level(&m, l, lend, lent);
         struct fc_change none = {.kind = FC_CHANGE_LIMIT};
         uint64_t after = word_after(l, &m, &none, &next);

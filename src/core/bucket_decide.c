@@ -11,7 +11,7 @@ bool fc_bucket_see(flowctl_limiter *l, uint64_t now_ns, struct fc_sight *s) {
     s->too_old = now_ns < p->t0_ns && s->terms.older_unknown;
     s->now_ns = now_ns < p->t0_ns ? p->t0_ns : now_ns;
     s->over = s->terms.until_ns != 0 && s->now_ns >= s->terms.until_ns;
-    s->retry_ns = s->terms.lent ? fc_leased_retry_at(l, now_ns) : FLOWCTL_FOREVER;
+    s->retry_ns = s->terms.lent || s->terms.largest != 0 ? fc_leased_retry_at(l, now_ns) : FLOWCTL_FOREVER;
     s->far = !fc_bucket_in_reach(p, s->now_ns);
     if (!s->far) return true;
     /* Ages are counted from when the terms began; so far away, nothing of a receipt is left. */
@@ -29,7 +29,7 @@ static flowctl_decision decision(flowctl_verdict verdict, uint64_t now_ns) {
 }
 
 static uint64_t remaining(const struct fc_sight *s, uint64_t word, uint64_t now_ns) {
-    return s->too_old ? 0 : fc_bucket_permits(&s->view.profile, fc_bucket_level_at(&s->view.profile, now_ns), word);
+    return s->too_old || s->over ? 0 : fc_bucket_permits(&s->view.profile, fc_bucket_level_at(&s->view.profile, now_ns), word);
 }
 
 flowctl_decision fc_bucket_allow(const struct fc_sight *s, uint64_t permits, uint64_t date_ns, uint64_t after) {
@@ -55,6 +55,11 @@ flowctl_decision fc_bucket_never(const struct fc_sight *s, uint64_t now_ns) {
     return d;
 }
 
+/* More than the burst: never, unless the burst is that of a policy, for as long as a store is away. */
+flowctl_decision fc_bucket_above_burst(const struct fc_sight *s, uint64_t permits, uint64_t now_ns) {
+    return permits > s->terms.largest ? fc_bucket_never(s, now_ns) : fc_bucket_deny(s, FLOWCTL_FOREVER, now_ns);
+}
+
 void fc_bucket_count_refusal(flowctl_limiter *l, const flowctl_decision *d) {
     if (d->status != FLOWCTL_OK) return;
     if (d->verdict == FLOWCTL_NEVER) fc_count_never(&l->counters);
@@ -68,7 +73,10 @@ static enum fc_outcome judge(const struct fc_sight *s, uint64_t permits, uint64_
                              flowctl_decision *answer) {
     const struct fc_bucket_profile *p = &s->view.profile;
     uint64_t units, word = s->view.word;
-    if (!fc_bucket_units(p, permits, &units)) return *answer = fc_bucket_never(s, now_ns), FC_NEVER_FITS;
+    if (!fc_bucket_units(p, permits, &units)) {
+        *answer = fc_bucket_above_burst(s, permits, now_ns);
+        return answer->verdict == FLOWCTL_NEVER ? FC_NEVER_FITS : FC_SHORT;
+    }
     if (s->terms.paused || s->over) return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, now_ns), FC_SHORT;
     bool fits = fc_bucket_take(p, fc_bucket_level_at(p, s->now_ns), word, units, after);
     if (!fits) return *answer = fc_bucket_deny(s, fc_bucket_time_of(p, &s->terms.slope, word + units), now_ns), FC_SHORT;

@@ -20,7 +20,7 @@ static flowctl_status read_locked(flowctl_limiter *l, flowctl_limiter_info *info
     if (s.too_old) return FLOWCTL_OK; /* older than is known: no tokens */
     struct fc_bucket_level x = fc_bucket_level_at(&s.view.profile, s.now_ns);
     int64_t there = fc_bucket_available(&s.view.profile, x, s.view.word);
-    info->tokens = fc_bucket_permits(&s.view.profile, x, s.view.word);
+    info->tokens = s.over ? 0 : fc_bucket_permits(&s.view.profile, x, s.view.word);
     info->debt = there >= 0 ? 0 : ((uint64_t)-there + s.view.profile.unit - 1) / s.view.profile.unit;
     return FLOWCTL_OK;
 }

@@ -9,14 +9,15 @@ static uint64_t later(uint64_t ns, uint64_t by_ns) { return by_ns > FLOWCTL_FORE
 enum booked { BOOKED_NOT, BOOKED_NOW, BOOKED_AHEAD };
 
 /* While the limiter is paused, or has its permits from a store, a thread that waits takes its place at the end; when it will be due is not known. */
-static bool book_unknown(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, enum booked *booked,
+static bool book_unknown(flowctl_limiter *l, struct fc_booking *b, const struct fc_sight *s, bool waits, enum booked *booked,
                          flowctl_decision *answer) {
     const struct fc_bucket_profile *p = &s->view.profile;
     struct fc_bucket_level x = fc_bucket_level_at(p, s->now_ns);
     uint64_t start = fc_bucket_base(p, x, s->view.word);
     *booked = BOOKED_NOT;
     b->place = fc_bookings_place(b, start, &s->terms, s->now_ns);
-    if ((int64_t)(b->place.end - x.floor) > (int64_t)(2 * FC_DEBT_UNITS_MAX))
+    bool countable = (int64_t)(b->place.end - x.floor) <= (int64_t)(2 * FC_DEBT_UNITS_MAX);
+    if (!countable || (b->place.due_ns == FLOWCTL_FOREVER && !waits))
         return *answer = fc_bucket_deny(s, FLOWCTL_FOREVER, s->now_ns), true;
     if (!fc_cell_swap(&l->cell, &s->view, b->place.end)) return false;
     if (b->place.due_ns != FLOWCTL_FOREVER) {
@@ -61,9 +62,10 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         uint64_t units, now_ns = b->not_before_ns;
         enum booked booked;
         if (!fc_bucket_see(l, now_ns, &s)) return *answer = fc_refused(FLOWCTL_CLOSED, now_ns), BOOKED_NOT;
-        if (!fc_bucket_units(&s.view.profile, b->permits, &units)) return *answer = fc_bucket_never(&s, now_ns), BOOKED_NOT;
+        if (!fc_bucket_units(&s.view.profile, b->permits, &units))
+            return *answer = fc_bucket_above_burst(&s, b->permits, now_ns), BOOKED_NOT;
         bool waits = b->sleeper != NULL && max_wait_ns != 0, unknown = s.terms.paused || s.terms.lent;
-        if (s.too_old || (unknown && !waits)) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
+        if (s.too_old) return *answer = fc_bucket_peek(l, b->permits, now_ns), BOOKED_NOT;
         if (s.far) {
             fc_bucket_move_anchor(l, s.now_ns);
             continue;
@@ -74,7 +76,7 @@ static enum booked book(flowctl_limiter *l, struct fc_booking *b, uint64_t max_w
         }
         b->not_before_ns = s.now_ns;
         fc_bookings_sweep(&l->bookings, s.now_ns, s.view.profile.unit);
-        if (unknown ? book_unknown(l, b, &s, &booked, answer)
+        if (unknown ? book_unknown(l, b, &s, waits, &booked, answer)
                     : book_once(l, b, &s, later(s.now_ns, max_wait_ns), &booked, answer))
             return booked;
     }

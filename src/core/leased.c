@@ -9,6 +9,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* What is to be reported at once is looked for so often. */
+#define SOON_NS FLOWCTL_NS_PER_MS
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -36,7 +38,11 @@ static void wake(struct fc_leased *s, uint64_t at_ns) {
 /* ---- what is held ---- */
 
 static struct fc_lend usual(const struct fc_leased *s) {
-    return (struct fc_lend){.until_ns = atomic_load(&s->until_ns), .paused = s->paused, .burst = s->limiter->burst_permits};
+    return (struct fc_lend){.until_ns = atomic_load(&s->until_ns),
+                            .paused = s->paused,
+                            .local = s->local,
+                            .rate = s->own_rate,
+                            .burst = s->local ? s->own_burst : s->limiter->burst_permits};
 }
 
 void fc_leased_begin_session(struct fc_leased *s) {
@@ -63,9 +69,10 @@ uint64_t fc_leased_allowed(const struct fc_leased *s) {
 }
 
 /* What a policy makes of the limit; false: nothing is granted. */
-static bool own_limit(const struct fc_leased *s, flowctl_rate *rate, uint64_t *burst) {
+static bool own_limit(struct fc_leased *s) {
     const flowctl_limiter *l = s->limiter;
-    uint64_t members = most(1, s->members);
+    uint64_t members = most(1, s->members), *burst = &s->own_burst;
+    flowctl_rate *rate = &s->own_rate;
     struct fc_bucket_profile p;
     struct fc_bucket_slope slope;
     *rate = l->rate;
@@ -81,7 +88,7 @@ static bool own_limit(const struct fc_leased *s, flowctl_rate *rate, uint64_t *b
         rate->period_ns *= members;
         break;
     case FLOWCTL_AWAY_REUSE_LAST: {
-        double last = s->prefetch.rate * 1e9, most_per_sec = (double)l->rate.permits * 1e9 / (double)l->rate.period_ns;
+        double last = s->lent_rate * 1e9, most_per_sec = (double)l->rate.permits * 1e9 / (double)l->rate.period_ns;
         if (last < most_per_sec && flowctl_rate_from_double(last, rate, NULL) != FLOWCTL_OK) return false;
         break;
     }
@@ -99,9 +106,11 @@ static void count_away(struct fc_leased *s) {
 static void let_policy_decide(struct fc_leased *s, uint64_t now_ns, struct fc_lend *lend) {
     bool first = s->state != FLOWCTL_LEASE_EXPIRED;
     lend->until_ns = 0;
-    lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s, &lend->rate, &lend->burst);
-    if (!lend->local) lend->burst = s->limiter->burst_permits;
-    else if (s->options.away == FLOWCTL_AWAY_REUSE_LAST)
+    lend->local = (first || s->options.away != FLOWCTL_AWAY_REUSE_LAST) && own_limit(s);
+    if (lend->local) lend->rate = s->own_rate, lend->burst = s->own_burst;
+    /* All that is asked: from the first on. */
+    if (lend->local && s->options.away == FLOWCTL_AWAY_OPEN) lend->add = lend->burst;
+    if (lend->local && s->options.away == FLOWCTL_AWAY_REUSE_LAST)
         lend->until_ns = s->options.reuse_ns > FLOWCTL_FOREVER - now_ns ? 0 : now_ns + s->options.reuse_ns;
     s->state = FLOWCTL_LEASE_EXPIRED;
 }
@@ -145,7 +154,7 @@ bool fc_leased_short(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void
         pthread_mutex_lock(&l->lock);
         fc_leased_lapse(l, now_ns);
         pthread_mutex_unlock(&l->lock);
-        wake(s, now_ns);
+        wake(s, 0);
         return !l->closed;
     }
     note_missing(s, permits, now_ns);
@@ -177,6 +186,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
     if (s->paused) p.want = p.need = 0;
+    s->soon = p.soon;
     if (now.missing != 0) s->busy_ns = look->now_ns;
     return p;
 }
@@ -190,24 +200,26 @@ static uint64_t jittered(uint64_t ns, uint64_t seed) {
 /* Prepares an ask: what it reports is true of the moment at which it is dated. */
 static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowctl_lease_ask *ask) {
     struct fc_lend lend = usual(s);
-    struct fc_lent lent = {.now_ns = fc_limiter_now(s->limiter)};
+    struct fc_lent lent = {.held = 0};
+    /* The clock's time. The moment of the change may be later, if a decision was given a time to come: the lease is not longer for that. */
+    uint64_t now_ns = fc_limiter_now(s->limiter);
     lend.take = p->give_back;
     lend.sealed = true;
     /* A policy's own bucket stays as it is. */
-    if (!s->local && !fc_bucket_lend(s->limiter, &lend, &lent.now_ns, &lent)) return false;
+    if (!s->local && !fc_bucket_lend(s->limiter, &lend, &now_ns, &lent)) return false;
     fc_session_give_up(&s->session, lent.taken);
     uint64_t reported = s->session.used;
-    fc_session_ask(&s->session, lent.now_ns, lent.held, ask);
-    if (ask->used != reported) s->busy_ns = lent.now_ns;
+    fc_session_ask(&s->session, now_ns, lent.held, ask);
+    if (ask->used != reported) s->busy_ns = now_ns;
     ask->want = p->want;
     ask->need = p->need;
     ask->terms = s->terms;
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    s->next_ask_ns = lent.now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
-    atomic_store(&s->asked_ns, lent.now_ns);
-    atomic_store(&s->retry_at_ns, lent.now_ns + most(s->round_trip_ns, 1));
+    s->next_ask_ns = now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
+    atomic_store(&s->asked_ns, now_ns);
+    atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
 }
 
@@ -228,19 +240,32 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
-    uint64_t until_ns = atomic_load(&s->until_ns), asked_ns = atomic_load(&s->asked_ns);
-    uint64_t next_ns = now_ns + (now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s) ? 1 : BUSY_REFRESHES) * refresh_ns(s);
-    if (s->unanswered) next_ns = asked_ns + patience(s);
-    if (atomic_load(&s->missing) != 0) next_ns = least(next_ns, s->next_ask_ns);
-    next_ns = most(next_ns, s->unanswered ? 0 : s->next_ask_ns);
+    uint64_t until_ns = atomic_load(&s->until_ns);
+    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
+         hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
+    uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    next_ns = most(next_ns, s->next_ask_ns);
+    if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
+    /* While an answer is awaited nothing is asked, whoever is short. */
+    if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
 
+static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
+    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
+    return s->session.granted - s->session.back - held != s->session.used;
+}
+
+/* The first moment for the next ask. */
+static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
+    bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
+    return soon ? least(s->next_ask_ns, atomic_load(&s->asked_ns) + SOON_NS) : s->next_ask_ns;
+}
+
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
     bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
-    bool used = s->session.granted - s->session.back - held != s->session.used;
+    bool used = used_since(s, look);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
@@ -252,23 +277,31 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
-    if (s->unanswered || now_ns < s->next_ask_ns || !fc_bucket_look(l, now_ns, &look)) return false;
+    if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
+    look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
+    if (now_ns < may_ask_at(s, &look)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
 }
 
 static void tell(struct fc_leased *s);
 
+/* Under the lock. */
+static uint64_t ticket_now(const struct fc_leased *s) {
+    return s->ticket | (s->sessions << FC_TICKET_SLOT_BITS & FC_TICKET_SESSION_MASK);
+}
+
 void fc_leased_drive(struct fc_leased *s) {
     flowctl_limiter *l = s->limiter;
     flowctl_lease_ask ask = {.size = sizeof ask, .limit = l->id, .member = s->backend->member};
     pthread_mutex_lock(&l->lock);
     bool open = !l->closed, send = open && decide_to_ask(s, &ask);
+    uint64_t ticket = ticket_now(s);
     due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
     pthread_mutex_unlock(&l->lock);
     tell(s);
-    if (send) s->backend->ops->lease(s->backend->instance, s->ticket, &ask);
+    if (send) s->backend->ops->lease(s->backend->instance, ticket, &ask);
 }
 
 /* ---- answers ---- */
@@ -292,9 +325,10 @@ static void follow_terms(struct fc_leased *s, const flowctl_lease_terms *told) {
 static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, uint64_t credit, uint64_t now_ns) {
     flowctl_limiter *l = s->limiter;
     struct fc_lent lent;
-    uint64_t burst = l->burst_permits;
     follow_terms(s, &reply->terms);
+    fc_bookings_tell_never(&l->bookings, l->burst_permits);
     s->members = reply->members;
+    s->lent_rate = s->prefetch.rate;
     s->quarantine_until_ns = reply->quarantine_ns != 0 ? now_ns + reply->quarantine_ns : 0;
     if (now_ns >= s->session.until_ns) return; /* too late to be of use */
     count_away(s);
@@ -305,7 +339,8 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     lend.sealed = s->state == FLOWCTL_LEASE_EXPIRED;
     lend.add = credit;
     if (!fc_bucket_lend(l, &lend, &now_ns, &lent)) return;
-    if (l->burst_permits < burst) fc_bookings_tell_never(&l->bookings, l->burst_permits);
+    /* What a smaller burst cut off. */
+    if (!lend.take_all) fc_session_give_up(&s->session, lent.taken);
     s->state = FLOWCTL_LEASE_ACTIVE;
     if (credit == 0 && reply->retry_after_ns != 0)
         atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
@@ -363,10 +398,10 @@ static void tell(struct fc_leased *s) {
     listener->on_lease(listener->context, l, from, to);
 }
 
-void fc_leased_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
+void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_reply *reply) {
     flowctl_limiter *l = s->limiter;
     pthread_mutex_lock(&l->lock);
-    if (!l->closed) {
+    if (!l->closed && ticket == ticket_now(s)) {
         take_answer(s, reply);
         due(s, next_due(s, fc_limiter_now(l)));
     }
@@ -406,15 +441,9 @@ static flowctl_status pause_own(flowctl_limiter *l, bool paused, const uint64_t 
     struct fc_lent lent;
     s->paused = paused;
     struct fc_lend lend = usual(s);
-    /* A policy's bucket is lost by a pause: its time is over, and begins again. */
-    if (s->local) {
-        count_away(s);
-        lend.take_all = true;
-        s->state = FLOWCTL_LEASE_NONE;
-        lend.until_ns = (now_ns != NULL ? *now_ns : fc_limiter_now(l)) + 1;
-        atomic_store(&s->until_ns, lend.until_ns);
-    }
-    return fc_bucket_lend(l, &lend, now_ns, &lent) ? FLOWCTL_OK : FLOWCTL_CLOSED;
+    if (!fc_bucket_lend(l, &lend, now_ns, &lent)) return FLOWCTL_CLOSED;
+    if (!s->local) fc_session_give_up(&s->session, lent.taken);
+    return FLOWCTL_OK;
 }
 
 flowctl_status fc_leased_change(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err) {

@@ -16,7 +16,7 @@
 struct fc_leased {
     flowctl_limiter *limiter;
     flowctl_backend *backend;
-    uint64_t ticket;              /* the backend's name for it */
+    uint64_t ticket;              /* the backend's name for it; without the session */
     uint64_t users;               /* threads of the backend that are inside; the backend's lock */
     _Atomic uint64_t due_ns;      /* when it is to be driven */
     _Atomic uint64_t until_ns;    /* when the lease, or the policy, is over; 0: there is no end */
@@ -33,6 +33,7 @@ struct fc_leased {
     bool unanswered; /* the last ask */
     bool local;      /* the policy's own bucket decides */
     bool paused;
+    bool soon;    /* what is used is to be reported at once */
     bool pending; /* settings that the store was not told yet */
     bool start_full;
     unsigned failed_in_a_row;
@@ -41,6 +42,9 @@ struct fc_leased {
     uint64_t asks, replies, failures, sessions;
     uint64_t granted_before, back_before; /* of earlier sessions */
     uint64_t away_permits, away_began;    /* what was allowed in all when the policy took over */
+    flowctl_rate own_rate;                /* of the policy's own bucket */
+    uint64_t own_burst;
+    double lent_rate;                     /* permits per nanosecond, when the store answered last */
     flowctl_lease_state told;             /* to the listener */
 };
 
@@ -74,8 +78,8 @@ uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns);
 flowctl_status fc_leased_change(flowctl_limiter *l, const struct fc_change *c, const uint64_t *now_ns, flowctl_error *err);
 flowctl_status fc_leased_refuse(const flowctl_limiter *l, const char *verb, flowctl_error *err);
 
-/* For the backend: does what is due, and takes an answer. */
+/* For the backend: does what is due, and takes an answer to an ask of that ticket. */
 void fc_leased_drive(struct fc_leased *leased);
-void fc_leased_answer(struct fc_leased *leased, const flowctl_lease_reply *reply);
+void fc_leased_answer(struct fc_leased *leased, uint64_t ticket, const flowctl_lease_reply *reply);
 
 #endif

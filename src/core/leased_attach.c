@@ -150,19 +150,22 @@ void fc_leased_free(flowctl_limiter *l) {
 
 static void read_locked(struct fc_leased *s, flowctl_sharing_info *info, uint64_t now_ns) {
     struct fc_lent look = {.held = 0};
-    fc_leased_lapse(s->limiter, now_ns);
-    bool holds = !s->local && fc_bucket_look(s->limiter, now_ns, &look) && look.held > 0;
-    info->state = s->state;
+    uint64_t until_ns = atomic_load(&s->until_ns);
+    /* As it would be found; a time to come ends nothing now. */
+    bool over = until_ns != 0 && now_ns >= until_ns;
+    bool holds = !s->local && fc_bucket_look(s->limiter, fc_limiter_now(s->limiter), &look) && look.held > 0;
+    uint64_t held = holds ? (uint64_t)look.held : 0;
+    info->state = over ? FLOWCTL_LEASE_EXPIRED : s->state;
     info->store = s->store;
-    info->lease_left_ns = s->state == FLOWCTL_LEASE_ACTIVE && s->session.until_ns > now_ns ? s->session.until_ns - now_ns : 0;
-    info->held = holds ? (uint64_t)look.held : 0;
+    info->lease_left_ns = info->state == FLOWCTL_LEASE_ACTIVE && until_ns > now_ns ? until_ns - now_ns : 0;
+    info->held = over ? 0 : held;
     info->members = s->members;
     info->quarantine_ns = s->quarantine_until_ns > now_ns ? s->quarantine_until_ns - now_ns : 0;
     info->config_version = s->terms.version;
     info->round_trip_ns = s->round_trip_ns;
     info->asks = s->asks, info->replies = s->replies, info->failures = s->failures, info->sessions = s->sessions;
     info->granted_permits = s->granted_before + s->session.granted;
-    info->back_permits = s->back_before + s->session.back;
+    info->back_permits = s->back_before + s->session.back + held - info->held;
     info->used_permits = info->granted_permits - info->back_permits - info->held;
     info->away_permits = s->away_permits + (s->local ? fc_leased_allowed(s) - s->away_began : 0);
 }

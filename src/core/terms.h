@@ -23,6 +23,7 @@ struct fc_terms {
     uint64_t began;         /* V when they began: profile.x1, until the anchor moves */
     uint64_t paused;        /* nothing is refilled and nothing granted */
     uint64_t lent;          /* permits come from a store, not from time */
+    uint64_t largest;       /* permits: a cost above the burst, up to so many, may fit again; 0: none */
     uint64_t until_ns;      /* the lease: nothing is granted from then on; 0: there is no end */
     uint64_t older_unknown; /* the anchor was moved because of its distance: what was there before is not known */
 };

@@ -180,6 +180,7 @@ flowctl_lease_reply link_lease(struct link *l, const flowctl_lease_ask *ask) {
     l->ops->lease(l->base, ticket, ask);
     flowctl_lease_reply reply = await_answer(l, ticket)->leased;
     EXPECT_NUMBER(reply.seq, ==, ask->seq);
+    EXPECT(reply.session.hi == ask->session.hi && reply.session.lo == ask->session.lo);
     EXPECT_NUMBER(reply.grant, <=, ask->want);
     return reply;
 }
@@ -249,6 +250,7 @@ uint64_t member_ask(struct member *m, uint64_t want, uint64_t need) {
     if (m->reply.status != FLOWCTL_OK || m->reply.dead) return 0;
     m->seen_ns = link_now();
     m->ask.seen_clk_ns = m->reply.clk_ns;
+    m->ask.seen_identity = m->reply.identity;
     if (m->reply.granted > before) m->granted = m->reply.granted;
     return m->granted - before;
 }

@@ -59,7 +59,10 @@ static void lender_lease(flowctl_backend_base *base, uint64_t ticket, const flow
     flowctl_lease_ask as = *ask;
     if (ask->limit[0] == '\0' || strlen(ask->limit) > FLOWCTL_LIMIT_ID_MAX) {
         flowctl_answer_lease(base, ticket,
-                             &(flowctl_lease_reply){.size = sizeof reply, .status = FLOWCTL_INVALID_ARGUMENT, .seq = ask->seq});
+                             &(flowctl_lease_reply){.size = sizeof reply,
+                                                    .status = FLOWCTL_INVALID_ARGUMENT,
+                                                    .session = ask->session,
+                                                    .seq = ask->seq});
         return;
     }
     flowctl_ledger *to = ledger(l, ask->limit);
