@@ -247,6 +247,10 @@ static void release(flowctl_backend *b) {
         b->watches = w->next;
         fc_release(&allocator, w, sizeof *w);
     }
+    for (struct fc_farewell *f; (f = b->farewells) != NULL;) {
+        b->farewells = f->next;
+        fc_release(&allocator, f, sizeof *f);
+    }
     if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
     if (!atomic_load(&b->orphan)) release_locks(b);
     fc_release(&allocator, b->instance, b->ops->instance_bytes);

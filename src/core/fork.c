@@ -27,21 +27,31 @@ static void unlock_all(void) {
     pthread_mutex_unlock(&registry);
 }
 
-/* The threads that waited, asked or were inside are not in the child. */
+/*
+ * The threads that waited, asked or were inside are not in the child. What they waited by is made anew there: a condition variable that somebody waits by
+ * can't be destroyed, and a lock that somebody holds can't be taken.
+ */
 static void close_in_child(flowctl_limiter *l) {
     atomic_store(&l->closed, true);
     fc_cell_shut(&l->cell);
     l->waiters = NULL;
     l->waiter_count = l->guests = 0;
     l->leased->users = 0;
+    pthread_cond_init(&l->nobody_inside, NULL);
+}
+
+static void orphan(flowctl_backend *b) {
+    atomic_store(&b->orphan, true);
+    b->calls = NULL;
+    pthread_cond_init(&b->changed, NULL);
+    pthread_mutex_init(&b->driver, NULL);
+    fc_sleeper_init(&b->sleeper);
+    for (size_t i = 0; i < b->leased_room; i++)
+        if (b->leased[i] != NULL) close_in_child(b->leased[i]->limiter);
 }
 
 static void orphan_all(void) {
-    for (flowctl_backend *b = open_backends; b != NULL; b = b->next) {
-        atomic_store(&b->orphan, true);
-        for (size_t i = 0; i < b->leased_room; i++)
-            if (b->leased[i] != NULL) close_in_child(b->leased[i]->limiter);
-    }
+    for (flowctl_backend *b = open_backends; b != NULL; b = b->next) orphan(b);
     unlock_all();
     open_backends = NULL;
 }

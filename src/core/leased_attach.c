@@ -110,30 +110,34 @@ flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *b, const fl
     return FLOWCTL_OK;
 }
 
-/* What is held goes back, and the session ends. NULL if there is no memory for that, or nothing to tell. */
-static struct fc_farewell *farewell(struct fc_leased *s) {
-    flowctl_limiter *l = s->limiter;
+void fc_leased_wind_up(flowctl_limiter *l) {
     struct fc_lend lend = {.take_all = true, .sealed = true, .burst = l->burst_permits};
     struct fc_lent lent;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
-    if (l->closed || s->session.seq == 0) return NULL;
+    /* A closed one has been wound up, or is in the child of a fork and holds nothing. */
+    if (!l->leased->local && fc_bucket_lend(l, &lend, &now_ns, &lent)) fc_session_give_up(&l->leased->session, lent.taken);
+}
+
+/* The end of the session. NULL if there is no memory for that, or nothing to tell. */
+static struct fc_farewell *farewell(struct fc_leased *s) {
+    if (s->session.seq == 0) return NULL;
     struct fc_farewell *f = fc_allocate(&s->backend->allocator, sizeof *f);
     if (f == NULL) return NULL;
-    if (!s->local && fc_bucket_lend(l, &lend, &now_ns, &lent)) fc_session_give_up(&s->session, lent.taken);
     f->ask.size = sizeof f->ask;
-    strcpy(f->limit, l->id); /* its length was checked */
+    strcpy(f->limit, s->limiter->id); /* its length was checked */
     f->ask.limit = f->limit;
     f->ask.member = s->backend->member;
     f->ask.terms = s->terms;
     f->ask.leaves = true;
-    fc_session_ask(&s->session, now_ns, 0, &f->ask);
+    fc_session_ask(&s->session, fc_limiter_now(s->limiter), 0, &f->ask);
     return f;
 }
 
 void fc_leased_detach(flowctl_limiter *l) {
     struct fc_leased *s = l->leased;
     pthread_mutex_lock(&l->lock);
+    fc_leased_wind_up(l);
     struct fc_farewell *f = atomic_load(&s->backend->orphan) ? NULL : farewell(s);
     l->closed = true;
     fc_cell_shut(&l->cell);

@@ -65,6 +65,7 @@ void fc_limiter_stop_waiting(flowctl_limiter *l, struct fc_waiter *waiter) {
 void flowctl_limiter_close(flowctl_limiter *limiter) {
     if (limiter == NULL) return;
     pthread_mutex_lock(&limiter->lock);
+    if (limiter->leased != NULL) fc_leased_wind_up(limiter);
     limiter->closed = true;
     fc_cell_shut(&limiter->cell);
     for (struct fc_waiter *w = limiter->waiters; w != NULL; w = w->next) fc_sleeper_wake(w->sleeper);

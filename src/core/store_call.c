@@ -19,14 +19,16 @@ static struct timespec monotonic_time(uint64_t ns) {
 }
 
 /* Under the lock. With FLOWCTL_DRIVE_POLL nobody else may be driving. */
-static void wait_a_while(flowctl_backend *b, uint64_t until_ns) {
+static void wait_a_while(flowctl_backend *b, const struct fc_call *call, uint64_t until_ns) {
     uint64_t now_ns = fc_monotonic_now(), step_ns = now_ns + FLOWCTL_NS_PER_MS;
     if (b->drive == FLOWCTL_DRIVE_POLL) {
         pthread_mutex_unlock(&b->lock);
         fc_backend_drive(b);
         pthread_mutex_lock(&b->lock);
-        if (until_ns > step_ns) until_ns = step_ns;
+        if (finished(call)) return;
     }
+    /* Its time may be over, while the store still reads what is the caller's. */
+    if (until_ns <= now_ns || (b->drive == FLOWCTL_DRIVE_POLL && until_ns > step_ns)) until_ns = step_ns;
     struct timespec until = monotonic_time(until_ns);
     pthread_cond_timedwait(&b->changed, &b->lock, &until);
 }
@@ -37,7 +39,7 @@ static uint64_t later(uint64_t ns, uint64_t by_ns) {
 }
 
 flowctl_status fc_call_wait(flowctl_backend *b, struct fc_call *call, uint64_t max_wait_ns) {
-    uint64_t until_ns = later(fc_monotonic_now(), max_wait_ns);
+    uint64_t until_ns = later(fc_monotonic_now(), max_wait_ns < b->call_timeout_ns ? max_wait_ns : b->call_timeout_ns);
     int state;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     pthread_mutex_lock(&b->lock);
@@ -48,7 +50,7 @@ flowctl_status fc_call_wait(flowctl_backend *b, struct fc_call *call, uint64_t m
     fc_backend_wake(b, 0);
     pthread_mutex_lock(&b->lock);
     while (!finished(call) && (fc_monotonic_now() < until_ns || call->sending || call->visitors != 0))
-        wait_a_while(b, until_ns);
+        wait_a_while(b, call, until_ns);
     if (!call->done) call->reply.status = FLOWCTL_TIMED_OUT;
     unlist(b, call);
     pthread_mutex_unlock(&b->lock);
@@ -278,6 +280,11 @@ flowctl_status flowctl_store_watch(flowctl_backend *b, const char *key, flowctl_
     pthread_mutex_lock(&b->driver);
     status = b->ops->watch(b->instance, key, watcher != NULL);
     pthread_mutex_unlock(&b->driver);
+    if (status != FLOWCTL_OK && watcher != NULL) {
+        pthread_mutex_lock(&b->lock);
+        forget_watch(b, find_watch(b, key));
+        pthread_mutex_unlock(&b->lock);
+    }
     return explain(b, status, "watch", key, err);
 }
 

@@ -44,12 +44,16 @@ static void use(struct member *m, uint64_t permits) {
     }
 }
 
-static void nothing_is_asked_for_without_need(void **state) {
+/* A quarter of the fair part, 2000 / 16; nothing of a limit that is too small to lie around. */
+static void without_need_a_member_asks_for_what_it_holds_at_rest(void **state) {
     (void)state;
-    struct member m = usual();
+    struct member m = usual(), tiny = small();
+    plan(&m, 0, 0);
+    assert_int_equal(m.plan.want, 31);
     for (int i = 0; i < 10; i++) {
-        plan(&m, 0, 0);
-        assert_int_equal(m.plan.want + m.plan.need + m.plan.give_back, 0);
+        plan(&m, 31, 0), plan(&tiny, 0, 0);
+        assert_int_equal(m.plan.want + m.plan.give_back, 0);
+        assert_int_equal(tiny.plan.want + tiny.plan.need + tiny.plan.give_back, 0);
     }
 }
 
@@ -95,10 +99,10 @@ static void what_is_idle_for_four_refreshes_goes_back(void **state) {
     struct member m = usual();
     plan(&m, 0, 0);
     for (int i = 0; i < 3; i++) {
-        plan(&m, 40, 0);
+        plan(&m, 71, 0);
         assert_int_equal(m.plan.give_back, 0);
     }
-    plan(&m, 40, 0);
+    plan(&m, 71, 0);
     assert_int_equal(m.plan.give_back, 40);
     /* Not while some of it is used. */
     for (int i = 0; i < 20; i++) {
@@ -214,7 +218,7 @@ static void any_values(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_is_asked_for_without_need),
+        cmocka_unit_test(without_need_a_member_asks_for_what_it_holds_at_rest),
         cmocka_unit_test(ahead_for_two_refreshes_and_a_round_trip_of_what_was_admitted),
         cmocka_unit_test(at_most_a_quarter_of_the_burst_or_the_fair_part),
         cmocka_unit_test(who_is_short_asks_for_more_and_for_all_that_waits),
