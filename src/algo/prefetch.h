@@ -18,8 +18,8 @@ struct fc_prefetch {
     uint64_t planned_ns;     /* when that was; 0: never */
     uint64_t used_when_idle; /* at the last plan, as above */
     uint64_t short_since_ns; /* held no more than planned, or something was used, then: what is held is idle for long once this is old */
-    uint64_t largest;        /* the largest cost that was short, lately: decays */
-    uint64_t missing;        /* what was short last, and when */
+    uint64_t largest; /* the largest cost that was short, lately: decays */
+    uint64_t missing; /* what was short last, and when */
     uint64_t missing_ns;
 };
 

@@ -38,15 +38,15 @@ struct fc_leased {
     bool pending; /* settings that the store was not told yet */
     bool start_full;
     unsigned failed_in_a_row;
-    uint64_t busy_ns;             /* when something was used, or missing, last */
+    uint64_t busy_ns; /* when something was used, or missing, last */
     uint64_t members, quarantine_until_ns, round_trip_ns;
     uint64_t asks, replies, failures, sessions;
     uint64_t granted_before, back_before; /* of earlier sessions */
     uint64_t away_permits, away_began;    /* what was allowed in all when the policy took over */
     flowctl_rate own_rate;                /* of the policy's own bucket */
     uint64_t own_burst;
-    double lent_rate;                     /* permits per nanosecond, when the store answered last */
-    flowctl_lease_state told;             /* to the listener */
+    double lent_rate;         /* permits per nanosecond, when the store answered last */
+    flowctl_lease_state told; /* to the listener */
 };
 
 /* Makes a limiter a member, of which nothing is held yet. `options->…` are checked and completed. For create. */

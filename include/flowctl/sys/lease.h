@@ -49,7 +49,7 @@ typedef struct flowctl_lease_ask {
     uint64_t used, back;
     uint64_t seen_identity; /**< `identity` of the replies to this session, 0 before the first. */
     uint64_t seen_clk_ns;   /**< `clk_ns` of one of them, 0 before the first. */
-    uint64_t since_ns;      /**< How long ago that was, by the member's clock, made shorter by what that clock may be fast. */
+    uint64_t since_ns; /**< How long ago that was, by the member's clock, made shorter by what that clock may be fast. */
     flowctl_lease_terms terms;
     bool start_full; /**< A limit that nobody ever used begins full, where that is safe. */
     bool leaves;     /**< The last ask of the session: what is not used comes back, and what may still come is not used. */
@@ -61,10 +61,10 @@ typedef struct flowctl_lease_reply {
     flowctl_status status; /**< OK, or why there is no answer: UNAVAILABLE, NOT_PERMITTED, NO_MEMORY, SYSTEM… The rest is then 0. */
     flowctl_session_id session; /**< Of the ask. */
     uint64_t seq;               /**< Of the ask. */
-    bool dead;         /**< The session is not known (any more): begin a new one. `grant`, `granted` and `lease_ns` are then 0. */
-    uint64_t grant;    /**< What this ask was granted. */
-    uint64_t granted;  /**< The session's sum, this grant included. */
-    uint64_t lease_ns; /**< What is held may be used for so long from the *sending* of the ask. */
+    bool dead; /**< The session is not known (any more): begin a new one. `grant`, `granted` and `lease_ns` are then 0. */
+    uint64_t grant;          /**< What this ask was granted. */
+    uint64_t granted;        /**< The session's sum, this grant included. */
+    uint64_t lease_ns;       /**< What is held may be used for so long from the *sending* of the ask. */
     uint64_t retry_after_ns; /**< Refused: when what was needed may be there. 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is granted to anybody for so long: the store can't know yet what it lent before. */
     uint64_t members;        /**< Sessions that wanted something lately or hold something, this one included. */
