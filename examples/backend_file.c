@@ -27,7 +27,9 @@
  *
  * pread and pwrite, not mmap: a mapped file that is cut by somebody, or whose disk is full, kills the process with SIGBUS. Here it is a return value.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* F_OFD_SETLK */
+#endif
 #include "backend_file.h"
 
 #include <flowctl/sys/ledger.h>
@@ -43,11 +45,9 @@
 
 /* ---- what is in the file ---- */
 
-enum { PLACES = 1024, SESSIONS = 64 }; /* entries there may be; sessions of one limit at once */
-enum { FORMAT = 1, HEADER_BYTES = 4096, SLOT_BYTES = 12288, LOCK_TRIES = 500 };
-enum {
-    FILE_BYTES = HEADER_BYTES + PLACES * 8 + PLACES * 2 * SLOT_BYTES
-}; /* 24 MiB, of which only what was used takes room on the disk */
+/* Entries there may be, and sessions of one limit at once. 24 MiB, of which only what was used takes room on the disk. */
+enum { PLACES = 1024, SESSIONS = 64, HEADER_BYTES = 4096, SLOT_BYTES = 12288, FORMAT = 1 };
+enum { FILE_BYTES = HEADER_BYTES + PLACES * 8 + PLACES * 2 * SLOT_BYTES };
 
 static const char magic[8] = "fctlfile";
 
@@ -55,7 +55,7 @@ struct header {
     char magic[8];
     uint32_t format, slot_bytes; /* another layout of the ledger is another format too */
     uint64_t born_identity, born_ns;
-    uint64_t version; /* of the last change of any value: none comes twice */
+    uint64_t version; /* of the last change of any value; begins at the time, so that none comes twice, not even from a file before this one */
 };
 
 /* GONE: a value was here. The place can be used again; but who looks for a key goes on behind it. */
@@ -73,7 +73,6 @@ struct slot {
     } content;
 };
 _Static_assert(sizeof(struct slot) <= SLOT_BYTES, "a slot has room for an entry");
-_Static_assert((int)FLOWCTL_STORE_KEY_MAX >= (int)FLOWCTL_LIMIT_ID_MAX, "an id is a key");
 
 /* ---- what is in memory ---- */
 
@@ -104,38 +103,27 @@ static uint64_t checksum(const struct slot *s) { return hash(&s->kind, sizeof *s
 /* ---- reading and writing; each answers with a status ---- */
 
 static flowctl_status status_of(int error) {
-    switch (error) {
-    case EACCES:
-    case EPERM:
-    case EROFS: return FLOWCTL_NOT_PERMITTED;
-    case ENOSPC:
-    case EDQUOT:
-    case ENOMEM: return FLOWCTL_NO_MEMORY;
-    /* NOT_FOUND would say that a value isn't there, which is not known: the file isn't. */
-    case ENOENT:
-    case ENOTDIR:
-    case EAGAIN: return FLOWCTL_UNAVAILABLE;
-    default: return FLOWCTL_SYSTEM;
-    }
+    if (error == EACCES || error == EPERM || error == EROFS) return FLOWCTL_NOT_PERMITTED;
+    if (error == ENOSPC || error == EDQUOT || error == ENOMEM) return FLOWCTL_NO_MEMORY;
+    /* Not NOT_FOUND: that says that a value isn't there, and here it is the file, so who knows. */
+    if (error == ENOENT || error == ENOTDIR || error == EAGAIN) return FLOWCTL_UNAVAILABLE;
+    return FLOWCTL_SYSTEM;
 }
 
 /* What is behind the end reads as zeros: as if it had never been written. */
 static flowctl_status read_at(struct file *f, off_t at, void *into, size_t bytes) {
-    memset(into, 0, bytes);
-    for (size_t done = 0; done < bytes;) {
-        ssize_t n = pread(f->fd, (char *)into + done, bytes - done, at + (off_t)done);
-        if (n == 0) break;
-        if (n < 0 && errno != EINTR) return status_of(errno);
-        if (n > 0) done += (size_t)n;
-    }
+    ssize_t n = pread(f->fd, into, bytes, at);
+    if (n < 0) return status_of(errno);
+    memset((char *)into + n, 0, bytes - (size_t)n);
     return FLOWCTL_OK;
 }
 
+/* A disk that gets full takes a part, and refuses the rest. */
 static flowctl_status write_at(struct file *f, off_t at, const void *from, size_t bytes) {
     for (size_t done = 0; done < bytes;) {
         ssize_t n = pwrite(f->fd, (const char *)from + done, bytes - done, at + (off_t)done);
-        if (n < 0 && errno != EINTR) return status_of(errno);
-        if (n > 0) done += (size_t)n;
+        if (n <= 0) return n == 0 ? FLOWCTL_NO_MEMORY : status_of(errno);
+        done += (size_t)n;
     }
     return FLOWCTL_OK;
 }
@@ -145,6 +133,7 @@ static flowctl_status flush(struct file *f, bool through) {
 }
 
 static off_t word_at(unsigned place) { return HEADER_BYTES + (off_t)place * 8; }
+
 static off_t slot_at(unsigned place, unsigned which) {
     return HEADER_BYTES + PLACES * 8 + ((off_t)place * 2 + which) * SLOT_BYTES;
 }
@@ -153,7 +142,8 @@ static off_t slot_at(unsigned place, unsigned which) {
 
 /*
  * A lock of the open file (OFD), not of the process: with the older kind, two instances in one process would not exclude each other, and closing any
- * descriptor of the file would free it. It is tried for half a second and no longer: a process that was stopped while it had it must not stop the others as well.
+ * descriptor of the file would free it. It is tried for about a second and no longer: a process that was stopped while it had it must not keep the others
+ * from closing. And often, so that somebody who takes it all the time leaves enough gaps.
  */
 static bool try_lock(struct file *f, short type) {
     struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
@@ -163,8 +153,8 @@ static bool try_lock(struct file *f, short type) {
 static flowctl_status lock_file(struct file *f) {
     for (unsigned tries = 0; !try_lock(f, F_WRLCK); tries++) {
         if (errno != EAGAIN && errno != EACCES && errno != EINTR) return status_of(errno);
-        if (tries == LOCK_TRIES) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
-        nanosleep(&(struct timespec){0, tries < 20 ? 20000 : 1000000}, NULL);
+        if (tries == 5000) return errno = EAGAIN, FLOWCTL_UNAVAILABLE;
+        nanosleep(&(struct timespec){0, 100000}, NULL);
     }
     return FLOWCTL_OK;
 }
@@ -185,28 +175,22 @@ static bool is_at_path(struct file *f, struct stat *ours) {
            ours->st_dev == there.st_dev;
 }
 
-/* Empty, and then the header, last: whoever is killed in between leaves a file without one, and the next begins again. */
+/* The size last: whoever is killed before leaves a file like one that was cut, and the next begins again. */
 static flowctl_status make_anew(struct file *f) {
     uint64_t now_ns = flowctl_backend_time(&f->base);
-    if (ftruncate(f->fd, 0) != 0 || ftruncate(f->fd, FILE_BYTES) != 0) return status_of(errno);
-    /* Versions go on from the time, so that those of a file before this one don't come again. */
-    f->header = (struct header){.format = FORMAT,
-                                .slot_bytes = sizeof(struct slot),
-                                .born_identity = f->identity,
-                                .born_ns = now_ns,
-                                .version = now_ns};
+    f->header = (struct header){{0}, FORMAT, sizeof(struct slot), f->identity, now_ns, now_ns};
     memcpy(f->header.magic, magic, sizeof magic);
-    return write_at(f, 0, &f->header, sizeof f->header);
+    if (ftruncate(f->fd, 0) != 0) return status_of(errno);
+    flowctl_status status = write_at(f, 0, &f->header, sizeof f->header);
+    return status == FLOWCTL_OK && ftruncate(f->fd, FILE_BYTES) != 0 ? status_of(errno) : status;
 }
 
 /* A file of somebody else is never written to. One of ours that was cut is made anew. */
 static flowctl_status examine(struct file *f, const struct stat *is) {
-    static const struct header none = {.format = 0};
     if (!S_ISREG(is->st_mode)) return FLOWCTL_UNSUPPORTED;
     if (is->st_size == 0) return make_anew(f);
     flowctl_status status = read_at(f, 0, &f->header, sizeof f->header);
     if (status != FLOWCTL_OK) return status;
-    if (is->st_size == FILE_BYTES && memcmp(&f->header, &none, sizeof none) == 0) return make_anew(f);
     if (memcmp(f->header.magic, magic, sizeof magic) != 0 || f->header.format != FORMAT ||
         f->header.slot_bytes != sizeof(struct slot))
         return FLOWCTL_UNSUPPORTED;
@@ -309,13 +293,14 @@ static flowctl_status lend(struct file *f, const flowctl_lease_ask *ask, flowctl
 /* Only what has been stored is granted: if that failed, the answer says why, and nothing else. */
 static void file_lease(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask) {
     struct file *f = (struct file *)base;
-    flowctl_lease_reply reply = {.size = sizeof reply, .seq = ask->seq};
+    flowctl_lease_reply reply = {.size = sizeof reply, .session = ask->session, .seq = ask->seq};
     flowctl_status status = fits(ask->limit, FLOWCTL_LIMIT_ID_MAX) ? enter(f) : FLOWCTL_INVALID_ARGUMENT;
     if (status == FLOWCTL_OK) {
         status = lend(f, ask, &reply);
         leave(f);
     }
-    if (status != FLOWCTL_OK) reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .seq = ask->seq};
+    if (status != FLOWCTL_OK)
+        reply = (flowctl_lease_reply){.size = sizeof reply, .status = status, .session = ask->session, .seq = ask->seq};
     flowctl_answer_lease(base, ticket, &reply);
 }
 
@@ -407,52 +392,45 @@ static void file_increment(flowctl_backend_base *base, uint64_t ticket, const ch
 
 /* ---- slot `inspect`: optional; for people who look ---- */
 
-/* Answered without the lock: whoever is told may take its time. */
-static void tell(struct file *f, uint64_t ticket) {
+/* What lies at a place, if it is a limit, and the one that is asked for. Told without the lock: whoever is told may take its time. */
+static flowctl_status tell(struct file *f, uint64_t ticket, const char *limit, unsigned place, bool *found) {
+    uint64_t word = 0;
+    bool damaged = false;
     flowctl_member_state members[SESSIONS];
     flowctl_limit_state state = {.size = sizeof state, .limit = f->slot.key};
-    if (!flowctl_ledger_is_sound(ledger_of(f), FLOWCTL_LEDGER_BYTES(SESSIONS))) return;
-    flowctl_ledger_inspect(ledger_of(f), flowctl_backend_time(&f->base), &state, members, SESSIONS);
-    flowctl_answer_inspect(&f->base, ticket, FLOWCTL_OK, &state);
-}
-
-/* One limit by its name, or whatever is at a place. */
-static flowctl_status look(struct file *f, uint64_t ticket, const char *limit, unsigned place) {
-    uint64_t word = 0;
-    bool damaged = false, found = false;
     flowctl_status status = enter(f);
     if (status != FLOWCTL_OK) return status;
-    if (limit != NULL) status = find(f, LIMIT, limit, &found);
-    else if ((status = read_at(f, word_at(place), &word, sizeof word)) == FLOWCTL_OK && word != 0) {
-        status = load(f, place, word, &damaged);
-        found = !damaged && f->slot.kind == LIMIT;
-    }
+    status = read_at(f, word_at(place), &word, sizeof word);
+    if (status == FLOWCTL_OK && word != 0) status = load(f, place, word, &damaged);
     leave(f);
-    if (status == FLOWCTL_OK && found) tell(f, ticket);
-    return status == FLOWCTL_OK && limit != NULL && !found ? FLOWCTL_NOT_FOUND : status;
+    if (status != FLOWCTL_OK || word == 0 || damaged || f->slot.kind != LIMIT) return status;
+    if (limit != NULL && strcmp(limit, f->slot.key) != 0) return FLOWCTL_OK;
+    if (!flowctl_ledger_is_sound(ledger_of(f), FLOWCTL_LEDGER_BYTES(SESSIONS))) return FLOWCTL_OK;
+    *found = true;
+    flowctl_ledger_inspect(ledger_of(f), flowctl_backend_time(&f->base), &state, members, SESSIONS);
+    flowctl_answer_inspect(&f->base, ticket, FLOWCTL_OK, &state);
+    return FLOWCTL_OK;
 }
 
 static void file_inspect(flowctl_backend_base *base, uint64_t ticket, const char *limit) {
-    struct file *f = (struct file *)base;
-    flowctl_status status = limit == NULL || fits(limit, FLOWCTL_LIMIT_ID_MAX) ? FLOWCTL_OK : FLOWCTL_INVALID_ARGUMENT;
-    for (unsigned place = 0; status == FLOWCTL_OK && place < (limit == NULL ? PLACES : 1); place++)
-        status = look(f, ticket, limit, place);
-    flowctl_answer_inspect(base, ticket, status, NULL);
+    flowctl_status status = FLOWCTL_OK;
+    bool found = limit == NULL;
+    for (unsigned place = 0; status == FLOWCTL_OK && place < PLACES; place++)
+        status = tell((struct file *)base, ticket, limit, place, &found);
+    flowctl_answer_inspect(base, ticket, status == FLOWCTL_OK && !found ? FLOWCTL_NOT_FOUND : status, NULL);
 }
 
 /* ---- slots `open` and `close`: required ---- */
 
-static flowctl_status fail(flowctl_error *err, flowctl_status status, const char *path, const char *why) {
-    if (err == NULL) return status;
-    err->status = status;
-    err->offset = -1;
-    snprintf(err->message, sizeof err->message, "%.150s: %s", path, why);
-    return status;
+static void file_close(flowctl_backend_base *base) {
+    struct file *f = (struct file *)base;
+    close_file(f);
+    free(f->path);
 }
 
-/* See IDENTITY, above. */
+static const char boot_id[] = "/proc/sys/kernel/random/boot_id"; /* see IDENTITY, above */
+
 static bool name_this_boot(struct file *f) {
-    static const char boot_id[] = "/proc/sys/kernel/random/boot_id";
     char text[64];
     f->fd = open(boot_id, O_RDONLY | O_CLOEXEC);
     ssize_t n = f->fd < 0 ? -1 : read(f->fd, text, sizeof text);
@@ -461,12 +439,18 @@ static bool name_this_boot(struct file *f) {
     return n > 0;
 }
 
+static flowctl_status fail(flowctl_error *err, flowctl_status status, const char *what, const char *why) {
+    if (err == NULL) return status;
+    *err = (flowctl_error){.status = status, .offset = -1};
+    snprintf(err->message, sizeof err->message, "%.150s: %s", what, why);
+    return status;
+}
+
 static const char *why_not(const struct file *f, flowctl_status status, int error) {
-    if (status == FLOWCTL_UNSUPPORTED)
-        return memcmp(f->header.magic, magic, sizeof magic) == 0
-                   ? "a store in the format of another version of this program; give another path, or move it away"
-                   : "no file of this program; give another path";
-    return error == EAGAIN ? "somebody keeps the file locked; is a process that uses it stopped?" : strerror(error);
+    if (status != FLOWCTL_UNSUPPORTED)
+        return error == EAGAIN ? "locked by somebody else; is a process stopped?" : strerror(error);
+    return memcmp(f->header.magic, magic, sizeof magic) == 0 ? "made by another version of this program; give another path"
+                                                             : "no file of this program; give another path";
 }
 
 static flowctl_status file_open(flowctl_backend_base *base, const void *config, flowctl_error *err) {
@@ -475,21 +459,12 @@ static flowctl_status file_open(flowctl_backend_base *base, const void *config, 
     f->fd = -1;
     if (path == NULL || *path == '\0')
         return fail(err, FLOWCTL_INVALID_ARGUMENT, "config", "empty; give the path of a file");
-    if (!name_this_boot(f))
-        return fail(err, FLOWCTL_SYSTEM, "/proc/sys/kernel/random/boot_id", "can't be read; is /proc there?");
+    if (!name_this_boot(f)) return fail(err, FLOWCTL_SYSTEM, boot_id, "can't be read; is /proc there?");
     if ((f->path = strdup(path)) == NULL) return fail(err, FLOWCTL_NO_MEMORY, path, "no memory");
     flowctl_status status = enter(f);
     if (status == FLOWCTL_OK) return leave(f), FLOWCTL_OK;
-    int error = errno;
-    close_file(f);
-    free(f->path);
-    return fail(err, status, path, why_not(f, status, error));
-}
-
-static void file_close(flowctl_backend_base *base) {
-    struct file *f = (struct file *)base;
-    close_file(f);
-    free(f->path);
+    fail(err, status, path, why_not(f, status, errno));
+    return file_close(base), status;
 }
 
 /* What can be seen from the slots needs no bit: get and put, increment, inspect. There is no watch: nobody tells us when another process writes. */

@@ -1,5 +1,7 @@
 #include "command.h"
 
+#include "hammer.h"
+#include "inspect.h"
 #include "replay.h"
 #include "usage.h"
 
@@ -19,6 +21,9 @@ struct command {
 static const struct command commands[] = {
     {"replay", "run a limit over a log, in the log's own time, and tell what it would have done", fct_replay_main,
      fct_replay_help},
+    {"inspect", "show limits that processes share, as their store sees them now", fct_inspect_main, fct_inspect_help},
+    {"hammer", "let several processes take all they get of a shared limit, and judge what they got", fct_hammer_main,
+     fct_hammer_help},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -10,12 +10,6 @@
 
 #define COLUMN_MAX 1000000
 
-int fct_choose(const char *value, const char *const *words, int count) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(value, words[i]) == 0) return i;
-    return -1;
-}
-
 static int read_format(struct fct_replay_options *o, const char *name, const char *value) {
     char known[128];
     if (value == NULL || strcmp(value, "auto") == 0) return FCT_EXIT_DONE;

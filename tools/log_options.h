@@ -16,7 +16,4 @@ struct fct_log_words {
  */
 int fct_log_options_read(struct fct_replay_options *o, const char *name, const struct fct_log_words *w);
 
-/* Which of `count` words `value` is; -1 if none. */
-int fct_choose(const char *value, const char *const *words, int count);
-
 #endif

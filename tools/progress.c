@@ -31,11 +31,16 @@ void fct_progress_update(struct fct_progress *p, uint64_t bytes, uint64_t lines)
     fct_text_short_number(speed, sizeof speed, (double)lines * 1e9 / (double)(now_ns - p->begin_ns));
     if (p->total_bytes != 0) snprintf(total, sizeof total, " (%.0f %%)", 100.0 * (double)bytes / (double)p->total_bytes);
     snprintf(text, sizeof text, "read %s bytes%s, %s lines, %s lines/s", done, total, many, speed);
+    fct_progress_say(p, text);
+    p->next_ns = now_ns + EVERY_NS;
+}
+
+void fct_progress_say(struct fct_progress *p, const char *text) {
+    if (!p->on) return;
     /* Padded to the width of any earlier line, so that no terminal needs to know how to erase. */
     fprintf(stderr, "\r%-*.*s", COLUMNS, COLUMNS, text);
     fflush(stderr);
     p->shown = true;
-    p->next_ns = now_ns + EVERY_NS;
 }
 
 void fct_progress_clear(struct fct_progress *p) {

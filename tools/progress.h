@@ -11,11 +11,14 @@ struct fct_progress {
     uint64_t begin_ns, next_ns;
 };
 
-/* `fd`: what is read; if it is a file, its size tells how much there is to do. */
+/* `fd`: what is read; if it is a file, its size tells how much there is to do. -1: nothing is. */
 void fct_progress_init(struct fct_progress *progress, int fd);
 
 /* Shows bytes and lines if it is time to. */
 void fct_progress_update(struct fct_progress *progress, uint64_t bytes, uint64_t lines);
+
+/* Shows a text of the caller's own. */
+void fct_progress_say(struct fct_progress *progress, const char *text);
 
 /* Wipes the line, before anything else is written to the terminal. */
 void fct_progress_clear(struct fct_progress *progress);

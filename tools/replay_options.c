@@ -75,15 +75,6 @@ static int understand(struct fct_replay_options *o, const struct words *w, int a
     return status;
 }
 
-/* getopt has advanced optind behind the argument it complains about. */
-static int wrong_option(int kind, char **argv) {
-    if (kind == ':') return fct_usage_error(name, "%s: needs a value", argv[optind - 1]);
-    if (optopt != 0 && strncmp(argv[optind - 1], "--", 2) != 0)
-        return fct_usage_error(name, "there is no option -%c", optopt);
-    return fct_usage_error(name, "%s: there is no such option, or it takes no value, or it is short for several",
-                           argv[optind - 1]);
-}
-
 bool fct_replay_options_read(struct fct_replay_options *options, int argc, char **argv, int *status) {
     enum {
         LIMIT = 256,
@@ -134,7 +125,7 @@ bool fct_replay_options_read(struct fct_replay_options *options, int argc, char 
         case PATTERN: words.log.pattern = optarg; break;
         case NO_HEADER: words.log.no_header = true; break;
         case 'h': fputs(fct_replay_help, stdout); return *status = FCT_EXIT_DONE, false;
-        default: return *status = wrong_option(option, argv), false;
+        default: return *status = fct_usage_wrong_option(name, option, argv), false;
         }
     }
     *status = understand(options, &words, argc - optind, argv + optind);

@@ -78,7 +78,7 @@ typedef struct flowctl_sharing_info {
     flowctl_status store;    /**< What the store said last: OK, UNAVAILABLE, TIMED_OUT… */
     uint64_t lease_left_ns;  /**< Until the lease is over. */
     uint64_t held;           /**< Permits that are lent and not used. */
-    uint64_t members;        /**< Members that wanted something lately, as the store last told; 0: not known. */
+    uint64_t members;        /**< Members that wanted something lately or hold something, as the store last told; 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is lent for so long yet, as the store last told. */
     uint64_t config_version; /**< Of the settings in force, which flowctl_limiter_read shows. */
     uint64_t round_trip_ns;  /**< A slow one, lately. */

@@ -125,7 +125,8 @@ static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
     if (to_ns <= l->clk_ns) return;
     uint64_t by_ns = to_ns - l->clk_ns;
     for (uint32_t i = 0; i < l->count; i++)
-        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns) flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
+        if (flowctl_ledger_sessions(l)[i].renewed_clk_ns >= vouch->seen_clk_ns)
+            flowctl_ledger_sessions(l)[i].expires_clk_ns += by_ns;
     l->clk_ns = to_ns;
 }
 
@@ -179,11 +180,12 @@ static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
     return (const flowctl_ledger_session *)(const void *)(l + 1);
 }
 
+/* Those who wanted something lately, or hold something: the burst is theirs. */
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns;
+        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns);
     }
     return count;
 }
@@ -294,7 +296,7 @@ static void answer(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
 
 void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_t now_ns, uint64_t identity,
                         flowctl_lease_reply *reply) {
-    *reply = (flowctl_lease_reply){.size = reply->size, .status = check(ask), .seq = ask->seq};
+    *reply = (flowctl_lease_reply){.size = reply->size, .status = check(ask), .session = ask->session, .seq = ask->seq};
     if (reply->status != FLOWCTL_OK) return;
     if (!begun(l)) begin(l, ask, now_ns);
     if (l->identity != identity) quarantine(l, now_ns, identity);

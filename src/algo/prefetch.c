@@ -1,6 +1,7 @@
 #include "algo/prefetch.h"
 
 #define IDLE_REFRESHES 4
+#define IDLE_REFRESHES_MOST 16
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -16,42 +17,74 @@ static void follow(struct fc_prefetch *p, const struct fc_prefetch_now *n) {
     p->planned_ns = n->now_ns;
 }
 
+/* What is missing stays so until it is held, or a while after who asked for it went away: who is refused often comes again. */
+static uint64_t still_missing(struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t held) {
+    if (n->missing != 0) p->missing = n->missing, p->missing_ns = n->now_ns;
+    bool old = n->now_ns - p->missing_ns >= IDLE_REFRESHES * n->refresh_ns;
+    if (n->missing == 0 && (old || held >= p->missing)) p->missing = 0;
+    return p->missing;
+}
+
+static double earned_in(const struct fc_prefetch_now *n, uint64_t ns) {
+    return (double)n->rate.permits / (double)n->rate.period_ns * (double)ns;
+}
+
+/* How long what is held has to last. */
+static uint64_t ahead_ns(const struct fc_prefetch_now *n) { return 2 * n->refresh_ns + n->round_trip_ns; }
+
 /* A fair part of the burst: what a member may hold idle. */
 static uint64_t fair_part(const struct fc_prefetch_now *n) { return most(1, n->burst / (2 * most(1, n->members))); }
 
 /* Whether the limit is large enough to hold permits ahead of need: for two refreshes and a round trip, and for the costs in use. */
 static bool can_hold(const struct fc_prefetch *p, const struct fc_prefetch_now *n) {
-    double needs = (double)n->rate.permits / (double)n->rate.period_ns * (double)(2 * n->refresh_ns + n->round_trip_ns);
-    return (double)n->burst >= needs && fair_part(n) >= most(2, p->largest);
+    return (double)n->burst >= earned_in(n, ahead_ns(n)) && fair_part(n) >= most(2, p->largest);
+}
+
+/* What should be held; at rest a quarter of the fair part, so that who comes after a while is not refused. Who is short, or uses much, may go beyond the fair part: the others use less. */
+static uint64_t target_of(const struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing) {
+    double ahead = p->rate * 1.25 * (double)ahead_ns(n), limit = (double)most(fair_part(n), n->burst / 4);
+    double rest = (double)(fair_part(n) / 4);
+    if (missing != 0) ahead = 2 * ahead + (double)most(missing, n->queued);
+    if (ahead < rest) ahead = rest;
+    return (uint64_t)(ahead < limit ? ahead : limit);
+}
+
+/* What is not used for long is given back: for as long as it takes to earn it again, within bounds. */
+static bool idle_for_long(struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing, uint64_t target,
+                          uint64_t held) {
+    bool idle = missing == 0 && held > target + target / 2;
+    if (!idle || n->used != p->used_when_idle) p->short_since_ns = n->now_ns;
+    p->used_when_idle = n->used;
+    uint64_t refreshes = IDLE_REFRESHES;
+    while (refreshes < IDLE_REFRESHES_MOST && earned_in(n, refreshes * n->refresh_ns) < (double)held) refreshes++;
+    return idle && n->now_ns - p->short_since_ns >= refreshes * n->refresh_ns;
+}
+
+/* A limit that is too small to hold permits ahead, or a cost above the fair part: all of it or nothing, and what was held goes back first. */
+static void plan_one(struct fc_prefetch_plan *plan, uint64_t missing, uint64_t held) {
+    plan->soon = true;
+    if (missing <= held) return;
+    if (missing > 1) plan->give_back = held, held = 0;
+    plan->want = plan->need = missing - held;
 }
 
 struct fc_prefetch_plan fc_prefetch_plan(struct fc_prefetch *p, const struct fc_prefetch_now *n) {
-    struct fc_prefetch_plan plan = {0, 0, 0};
-    uint64_t part = fair_part(n), target = 0, held = n->held > 0 ? (uint64_t)n->held : 0;
+    struct fc_prefetch_plan plan = {0, 0, 0, false};
+    uint64_t held = n->held > 0 ? (uint64_t)n->held : 0, owed = n->held < 0 ? (uint64_t)-n->held : 0, target = 0;
     follow(p, n);
+    uint64_t missing = still_missing(p, n, held);
     p->largest = most(n->missing, p->largest - (p->largest + 63) / 64);
     if (can_hold(p, n)) {
-        double ahead = p->rate * 1.25 * (double)(2 * n->refresh_ns + n->round_trip_ns);
-        target = ahead < (double)part ? (uint64_t)ahead : part;
-        if (n->missing != 0) target = least(part, most(2 * target, most(n->missing, n->queued)));
-    }
-    if (n->missing > held) {
-        bool alone = n->missing > part && held != 0;
-        if (alone) plan.give_back = held, held = 0;
-        plan.want = most(n->missing - held, target > held ? target - held : 0);
-        plan.need = n->missing - held;
-        if (n->missing <= part) plan.need = 1;
-    } else if (target > held) {
-        plan.want = target - held;
+        target = target_of(p, n, missing);
+        if (most(target, missing) > held) plan.want = most(target, missing) - held, plan.need = 1;
+    } else {
+        plan_one(&plan, missing, held);
     }
     /* A debt is paid by what comes next. */
-    if (n->held < 0 && plan.want != 0)
-        plan.want += (uint64_t)-n->held, plan.need = plan.need > 1 ? plan.need + (uint64_t)-n->held : plan.need;
+    if (plan.want != 0) plan.want += owed, plan.need += plan.need > 1 ? owed : 0;
     plan.want = least(plan.want, n->burst);
     plan.need = least(plan.need, plan.want);
-    bool idle = n->missing == 0 && held > target + target / 2;
-    if (!idle) p->short_since_ns = n->now_ns;
-    else if (n->now_ns - p->short_since_ns >= IDLE_REFRESHES * n->refresh_ns)
-        plan.give_back += held - target, p->short_since_ns = n->now_ns;
+    if (plan.give_back == 0 && idle_for_long(p, n, missing, target, held))
+        plan.give_back = held - target, p->short_since_ns = n->now_ns;
     return plan;
 }

@@ -3,7 +3,7 @@
  *
  * What is held idle is held from the others, so the amount follows what was *admitted* lately (by what was attempted, members keep each other from what
  * they can't get anyway), enough for two refreshes and a round trip, and at most a fair part of the burst. Whoever was short asks for twice as much. What lies idle
- * for four refreshes goes back. A limit that is too small for that, or a cost above the fair part, is asked for one by one: nothing ahead of need, all or
+ * for four refreshes goes back, but for a quarter of the fair part. A limit that is too small for that, or a cost above the fair part, is asked for one by one: nothing ahead of need, all or
  * nothing, and what was held goes back first, since two that collect parts of one burst would wait for each other.
  */
 #ifndef FC_ALGO_PREFETCH_H
@@ -16,8 +16,11 @@ struct fc_prefetch {
     double rate;             /* admitted lately, permits per nanosecond */
     uint64_t used;           /* at the last plan */
     uint64_t planned_ns;     /* when that was; 0: never */
-    uint64_t short_since_ns; /* held no more than planned since; idle for long once this is old */
+    uint64_t used_when_idle; /* at the last plan, as above */
+    uint64_t short_since_ns; /* held no more than planned, or something was used, then: what is held is idle for long once this is old */
     uint64_t largest;        /* the largest cost that was short, lately: decays */
+    uint64_t missing;        /* what was short last, and when */
+    uint64_t missing_ns;
 };
 
 /* What is known when a plan is made. */
@@ -35,6 +38,7 @@ struct fc_prefetch_now {
 struct fc_prefetch_plan {
     uint64_t give_back; /* of what is held, first */
     uint64_t want, need;
+    bool soon; /* what is used is to be reported at once: until then it is missing to all */
 };
 
 struct fc_prefetch_plan fc_prefetch_plan(struct fc_prefetch *p, const struct fc_prefetch_now *now);

@@ -38,9 +38,11 @@ static bool prolong(struct fc_session *s, const flowctl_lease_reply *reply) {
 enum fc_session_news fc_session_reply(struct fc_session *s, uint64_t now_ns, const flowctl_lease_reply *reply,
                                       uint64_t *credit) {
     *credit = 0;
+    if (reply->session.hi != s->id.hi || reply->session.lo != s->id.lo) return FC_NEWS_NOTHING; /* of one that ended */
     if (reply->status != FLOWCTL_OK || reply->seq <= s->newest_seq || reply->seq > s->seq) return FC_NEWS_NOTHING;
     if (reply->dead) return FC_NEWS_DEAD;
-    if (reply->grant > reply->granted || (s->seen_identity != 0 && reply->identity != s->seen_identity)) return FC_NEWS_NOTHING;
+    if (reply->grant > reply->granted || (s->seen_identity != 0 && reply->identity != s->seen_identity))
+        return FC_NEWS_NOTHING;
     see_clock(s, now_ns, reply);
     s->newest_seq = reply->seq;
     s->seen_identity = reply->identity;

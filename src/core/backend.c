@@ -233,6 +233,14 @@ fail:
     return false;
 }
 
+/* Not in a forked child: to destroy a condition is to wait for those who wait for it, and the threads that did are not there. */
+static void release_locks(flowctl_backend *b) {
+    fc_sleeper_cleanup(&b->sleeper);
+    pthread_mutex_destroy(&b->driver);
+    pthread_mutex_destroy(&b->lock);
+    pthread_cond_destroy(&b->changed);
+}
+
 static void release(flowctl_backend *b) {
     flowctl_allocator allocator = b->allocator;
     for (struct fc_watch *w; (w = b->watches) != NULL;) {
@@ -244,10 +252,7 @@ static void release(flowctl_backend *b) {
         fc_release(&allocator, f, sizeof *f);
     }
     if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
-    fc_sleeper_cleanup(&b->sleeper);
-    pthread_mutex_destroy(&b->driver);
-    pthread_mutex_destroy(&b->lock);
-    pthread_cond_destroy(&b->changed);
+    if (!atomic_load(&b->orphan)) release_locks(b);
     fc_release(&allocator, b->instance, b->ops->instance_bytes);
     fc_release(&allocator, b, sizeof *b);
 }

@@ -9,6 +9,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* What is to be reported at once is looked for so often. */
+#define SOON_NS FLOWCTL_NS_PER_MS
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -55,7 +57,7 @@ void fc_leased_begin_session(struct fc_leased *s) {
     fc_session_begin(&s->session, id);
     s->sessions++;
     s->unanswered = false;
-    s->next_ask_ns = 0;
+    atomic_store(&s->next_ask_ns, 0);
 }
 
 /* ---- the store is away ---- */
@@ -142,7 +144,7 @@ static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns)
     while (permits > seen && !atomic_compare_exchange_weak(&s->missing, &seen, permits)) {
     }
     if (seen != 0) return; /* somebody has said so already */
-    wake(s, most(now_ns, atomic_load(&s->asked_ns) + s->options.refresh_ns));
+    wake(s, most(now_ns, atomic_load(&s->next_ask_ns)));
 }
 
 bool fc_leased_short(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void *context) {
@@ -161,7 +163,7 @@ bool fc_leased_short(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void
 
 void fc_leased_waited_for(flowctl_limiter *l) {
     struct fc_leased *s = l->leased;
-    wake(s, most(fc_limiter_now(l), atomic_load(&s->asked_ns) + s->options.refresh_ns));
+    wake(s, most(fc_limiter_now(l), atomic_load(&s->next_ask_ns)));
 }
 
 /* ---- asking ---- */
@@ -184,6 +186,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
     if (s->paused) p.want = p.need = 0;
+    s->soon = p.soon;
     if (now.missing != 0) s->busy_ns = look->now_ns;
     return p;
 }
@@ -214,7 +217,7 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    s->next_ask_ns = now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq);
+    atomic_store(&s->next_ask_ns, now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq));
     atomic_store(&s->asked_ns, now_ns);
     atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -232,25 +235,38 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     s->unanswered = false;
     unsigned doublings = s->failed_in_a_row < 10 ? s->failed_in_a_row : 10;
     s->failed_in_a_row++;
-    s->next_ask_ns = now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4);
+    atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
 }
 
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
-    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s),
+    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
+    next_ns = most(next_ns, atomic_load(&s->next_ask_ns));
+    if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
     /* While an answer is awaited nothing is asked, whoever is short. */
-    next_ns = s->unanswered ? atomic_load(&s->asked_ns) + patience(s) : most(next_ns, s->next_ask_ns);
+    if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
 
+static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
+    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
+    return s->session.granted - s->session.back - held != s->session.used;
+}
+
+/* The first moment for the next ask. */
+static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
+    bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
+    uint64_t next_ns = atomic_load(&s->next_ask_ns);
+    return soon ? least(next_ns, atomic_load(&s->asked_ns) + SOON_NS) : next_ns;
+}
+
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
     bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
-    bool used = s->session.granted - s->session.back - held != s->session.used;
+    bool used = used_since(s, look);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
@@ -262,9 +278,10 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
-    if (s->unanswered || now_ns < s->next_ask_ns || !fc_bucket_look(l, now_ns, &look)) return false;
+    if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
+    if (now_ns < may_ask_at(s, &look)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
 }
@@ -353,7 +370,7 @@ static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
     bool awaited = s->unanswered && reply->seq == s->session.seq;
     fc_leased_lapse(s->limiter, now_ns);
     if (reply->status != FLOWCTL_OK) {
-        if (awaited || reply->seq == 0) fail(s, reply->status, now_ns);
+        if (awaited) fail(s, reply->status, now_ns);
         return;
     }
     switch (fc_session_reply(&s->session, now_ns, reply, &credit)) {

@@ -22,6 +22,7 @@ struct fc_leased {
     _Atomic uint64_t until_ns;    /* when the lease, or the policy, is over; 0: there is no end */
     _Atomic uint64_t missing;     /* the largest cost refused since the last plan */
     _Atomic uint64_t retry_at_ns; /* when there may be more, as a guess */
+    _Atomic uint64_t next_ask_ns; /* not before */
     _Atomic uint64_t asked_ns;    /* when it last asked */
 
     flowctl_sharing_options options; /* with all defaults filled in */
@@ -33,10 +34,11 @@ struct fc_leased {
     bool unanswered; /* the last ask */
     bool local;      /* the policy's own bucket decides */
     bool paused;
+    bool soon;    /* what is used is to be reported at once */
     bool pending; /* settings that the store was not told yet */
     bool start_full;
     unsigned failed_in_a_row;
-    uint64_t next_ask_ns, busy_ns; /* busy: when something was used, or missing, last */
+    uint64_t busy_ns;             /* when something was used, or missing, last */
     uint64_t members, quarantine_until_ns, round_trip_ns;
     uint64_t asks, replies, failures, sessions;
     uint64_t granted_before, back_before; /* of earlier sessions */

@@ -19,7 +19,10 @@ TREE = {
     "src/backend/memory/memory.h": "",
     "tools/main.c": '#include <flowctl/flowctl.h>\n#include <json-c/json.h>\n#include "command.h"\n',
     "tools/command.h": "",
+    "tools/backend_url.c": '#include "examples/backend_file.h"\n',
     "examples/one.c": "#include <flowctl/flowctl.h>\n#include <stdio.h>\n",
+    "examples/backend_file.h": "",
+    "examples/other.h": "",
 }
 
 PLANTS = [
@@ -43,6 +46,8 @@ PLANTS = [
     ("src/backend/redis/redis.c", '#include "backend/memory/memory.h"'),
     ("tools/main.c", '#include "base/error.h"'),
     ("tools/main.c", '#include "../src/core/limiter.h"'),
+    ("tools/main.c", '#include "examples/other.h"'),
+    ("src/backend/redis/redis.c", '#include "examples/backend_file.h"'),
     ("examples/one.c", '#include "base/error.h"'),
     ("examples/one.c", "#include <json-c/json.h>"),
     ("src/odd/new.c", "#include <stdio.h>"),

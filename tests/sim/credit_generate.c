@@ -8,7 +8,8 @@ static uint64_t below(uint64_t *r, uint64_t n) { return test_below(r, n); }
 
 /* Around the moments at which something ends: leases, their margins, refills, steps of the clock. */
 static void pass(uint64_t *r, uint64_t ttl_us, struct sim_list *list) {
-    const uint64_t ends_us[] = {ttl_us, ttl_us * 7 / 4, ttl_us / 4, ttl_us / 2, ttl_us * 3 / 4, ttl_us / 8, ttl_us / 3, 10000};
+    const uint64_t ends_us[] = {ttl_us,         ttl_us * 7 / 4, ttl_us / 4, ttl_us / 2,
+                                ttl_us * 3 / 4, ttl_us / 8,     ttl_us / 3, 10000};
     uint64_t dice = below(r, 10), us = 0;
     if (dice < 5) us = below(r, 8000);
     else if (dice < 8) us = below(r, ttl_us / 2);

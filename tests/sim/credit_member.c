@@ -47,13 +47,19 @@ void credit_member_lapse(struct credit_member *m, uint64_t clock_ns) {
 
 void credit_member_ask(struct credit_member *m, uint64_t clock_ns, uint64_t want, uint64_t need, flowctl_lease_ask *ask) {
     credit_member_lapse(m, clock_ns);
-    *ask = (flowctl_lease_ask){.size = sizeof *ask, .limit = "limit", .member = m->name, .want = want, .need = need, .terms = m->terms};
+    *ask = (flowctl_lease_ask){.size = sizeof *ask,
+                               .limit = "limit",
+                               .member = m->name,
+                               .want = want,
+                               .need = need,
+                               .terms = m->terms};
     fc_session_ask(&m->session, clock_ns, m->held, ask);
 }
 
 /* Wrong on purpose: what must not be made of an answer. */
 static void plant_before(struct credit_member *m, flowctl_lease_reply *r) {
     struct fc_session *s = &m->session;
+    if (m->defect == CREDIT_ANY_SESSION) r->session = s->id;
     if (r->dead || r->status != FLOWCTL_OK) return;
     uint64_t before = r->granted - r->grant;
     bool newer = r->seq > s->newest_seq;
@@ -61,16 +67,15 @@ static void plant_before(struct credit_member *m, flowctl_lease_reply *r) {
     if (m->defect == CREDIT_LATE_GRANT && !newer) m->held += (int64_t)r->grant;
     if (m->defect == CREDIT_LESS_BELIEVED && newer && r->grant == 0 && before < s->granted) s->granted = before;
     /* An account that began again is taken for the one that was. */
-    if ((m->defect == CREDIT_ANY_ACCOUNT || m->defect == CREDIT_LATE_REPORT) && before < s->granted) r->granted = s->granted + r->grant;
+    if ((m->defect == CREDIT_ANY_ACCOUNT || m->defect == CREDIT_LATE_REPORT) && before < s->granted)
+        r->granted = s->granted + r->grant;
 }
 
 static void plant_after(struct credit_member *m, uint64_t clock_ns, const flowctl_lease_reply *r) {
     if (m->defect == CREDIT_FROM_REPLY) m->session.until_ns = clock_ns + r->lease_ns;
 }
 
-enum fc_session_news credit_member_answer(struct credit_member *m, uint64_t clock_ns, flowctl_session_id session,
-                                          const flowctl_lease_reply *reply) {
-    if (session.lo != m->session.id.lo || session.hi != m->session.id.hi) return FC_NEWS_NOTHING;
+enum fc_session_news credit_member_answer(struct credit_member *m, uint64_t clock_ns, const flowctl_lease_reply *reply) {
     credit_member_lapse(m, clock_ns);
     flowctl_lease_reply heard = *reply;
     plant_before(m, &heard);

@@ -45,8 +45,7 @@ void credit_member_give_up(struct credit_member *m, uint64_t permits);
 /* Fills in an ask that is sent now. */
 void credit_member_ask(struct credit_member *m, uint64_t clock_ns, uint64_t want, uint64_t need, flowctl_lease_ask *ask);
 
-/* An answer to an ask of `session` has come. */
-enum fc_session_news credit_member_answer(struct credit_member *m, uint64_t clock_ns, flowctl_session_id session,
-                                          const flowctl_lease_reply *reply);
+/* An answer has come. */
+enum fc_session_news credit_member_answer(struct credit_member *m, uint64_t clock_ns, const flowctl_lease_reply *reply);
 
 #endif

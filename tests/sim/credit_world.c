@@ -23,7 +23,6 @@ struct ask_on_the_way {
 
 struct answer_on_the_way {
     flowctl_lease_reply reply;
-    flowctl_session_id session;
     size_t who;
 };
 
@@ -40,8 +39,8 @@ struct world {
     uint64_t leapt_ns;                  /* the sum of its forward steps, each of which lets as much pass as time would */
     uint64_t last_step_ns, before_last; /* when it stepped forward: two within a lease are allowed for */
     uint64_t identity, version;
-    flowctl_lease_terms terms;   /* at first */
-    uint64_t most_burst, slope;  /* ever, of the settings; the rate per second */
+    flowctl_lease_terms terms;  /* at first */
+    uint64_t most_burst, slope; /* ever, of the settings; the rate per second */
     bool begun;
     struct store store, snapshots[SNAPSHOTS];
     size_t snapshot_count;
@@ -90,9 +89,7 @@ static double ms(uint64_t ns) { return (double)ns / 1e6; }
 
 /* ---- oracles ---- */
 
-static oracle_amount level_of(const flowctl_ledger *l) {
-    return (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo);
-}
+static oracle_amount level_of(const flowctl_ledger *l) { return (oracle_amount)((fc_u128)l->level_hi << 64 | l->level_lo); }
 
 static uint64_t usable(const struct world *w) {
     uint64_t sum = 0;
@@ -131,7 +128,8 @@ static void check_admitted(struct world *w) {
     w->result->measures[CREDIT_EXCESS_MOST] = excess;
     w->result->measures[CREDIT_USED] = elapsed > 0 ? (double)v.total / (elapsed * (double)w->slope) : 0;
     if (v.excess > 0)
-        fail(w, "O1", "%.3f permits too many from %.6f to %.6f ms", excess, ms(v.from_ns - START_NS), ms(v.until_ns - START_NS));
+        fail(w, "O1", "%.3f permits too many from %.6f to %.6f ms", excess, ms(v.from_ns - START_NS),
+             ms(v.until_ns - START_NS));
 }
 
 /* ---- the store ---- */
@@ -163,9 +161,11 @@ static void lend(struct world *w, const struct ask_on_the_way *a, flowctl_lease_
     const flowctl_ledger *l = ledger_of(w);
     tell(w, "store: " SESSION " seq %llu wants %llu, used %llu, back %llu: %s %llu of %llu; L %.3f, O %llu, clock %.6f ms%s",
          SESSION_OF(ask.session), llu(ask.seq), llu(ask.want), llu(ask.used), llu(ask.back),
-         reply->dead ? "dead" : reply->status != FLOWCTL_OK ? "no" : "lent", llu(reply->grant), llu(reply->granted),
-         (double)level_of(l) / (double)l->terms.rate.period_ns, llu(l->out), ms(l->clk_ns),
-         reply->quarantine_ns != 0 ? ", quarantine" : "");
+         reply->dead                   ? "dead"
+         : reply->status != FLOWCTL_OK ? "no"
+                                       : "lent",
+         llu(reply->grant), llu(reply->granted), (double)level_of(l) / (double)l->terms.rate.period_ns, llu(l->out),
+         ms(l->clk_ns), reply->quarantine_ns != 0 ? ", quarantine" : "");
     check_ledger(w);
 }
 
@@ -174,7 +174,7 @@ static void serve(struct world *w, const struct sim_event *e) {
     size_t i = e->a % w->ask_count;
     struct ask_on_the_way a = w->asks[i];
     if ((e->b & 2) == 0) memmove(&w->asks[i], &w->asks[i + 1], (--w->ask_count - i) * sizeof *w->asks);
-    struct answer_on_the_way answer = {.session = a.ask.session, .who = a.who};
+    struct answer_on_the_way answer = {.who = a.who};
     lend(w, &a, &answer.reply);
     if ((e->b & 1) == 0 && w->answer_count < ON_THE_WAY) w->answers[w->answer_count++] = answer;
 }
@@ -248,9 +248,9 @@ static void answered(struct world *w, const struct sim_event *e) {
     struct credit_member *m = &w->members[a.who];
     if (m->paused) return;
     if (e->b == 0) memmove(&w->answers[i], &w->answers[i + 1], (--w->answer_count - i) * sizeof *w->answers);
-    enum fc_session_news news = credit_member_answer(m, clock_of(w, m), a.session, &a.reply);
+    enum fc_session_news news = credit_member_answer(m, clock_of(w, m), &a.reply);
     int64_t left_ns = (int64_t)(m->session.until_ns - clock_of(w, m));
-    tell(w, "member %zu hears of " SESSION " seq %llu: %s; holds %lld, for %.6f ms", a.who, SESSION_OF(a.session),
+    tell(w, "member %zu hears of " SESSION " seq %llu: %s; holds %lld, for %.6f ms", a.who, SESSION_OF(a.reply.session),
          llu(a.reply.seq),
          news == FC_NEWS_LEASE  ? "a lease"
          : news == FC_NEWS_DEAD ? "dead"

@@ -14,15 +14,15 @@
 #include "sim/planted_ledger.h"
 
 enum credit_event {
-    CREDIT_SET,      /* the limit. a: which of the bursts, b: which of the TTLs */
-    CREDIT_PASS,     /* a: us, b: ns */
-    CREDIT_ASK,      /* a: permits wanted, b: bit 0 all or nothing, bit 1 leaves and is started again */
-    CREDIT_SERVE,    /* an ask reaches the store. a: which of those on their way, b: bit 0 loses the answer, bit 1 leaves the ask to come again */
-    CREDIT_LOSE,     /* an ask is lost. a: which */
-    CREDIT_ANSWER,   /* an answer reaches its member. a: which, b: 1 leaves it to come again */
-    CREDIT_USE,      /* a: permits, 0 all */
-    CREDIT_GIVE_UP,  /* a: permits */
-    CREDIT_PAUSE,    /* a: 1 more than the permits of an operation that has read the clock */
+    CREDIT_SET,  /* the limit. a: which of the bursts, b: which of the TTLs */
+    CREDIT_PASS, /* a: us, b: ns */
+    CREDIT_ASK,  /* a: permits wanted, b: bit 0 all or nothing, bit 1 leaves and is started again */
+    CREDIT_SERVE, /* an ask reaches the store. a: which of those on their way, b: bit 0 loses the answer, bit 1 leaves the ask to come again */
+    CREDIT_LOSE,    /* an ask is lost. a: which */
+    CREDIT_ANSWER,  /* an answer reaches its member. a: which, b: 1 leaves it to come again */
+    CREDIT_USE,     /* a: permits, 0 all */
+    CREDIT_GIVE_UP, /* a: permits */
+    CREDIT_PAUSE,   /* a: 1 more than the permits of an operation that has read the clock */
     CREDIT_RESUME,
     CREDIT_KILL,     /* a, b: the clock of the next process */
     CREDIT_STEP,     /* of the store's time. a: which */

@@ -1,6 +1,6 @@
 /*
- * Simulations as lists of events. A seed makes a list, a run judges it; a list that fails is shrunk and told. A run is a function of the events
- * that are left in it (their arguments hold all the chance there is), so that any part of a list can be replayed.
+ * Simulations as lists of events. A seed makes a list, a run judges it; a list that fails is shrunk and told. A run is a function of the
+ * events that are left in it (their arguments hold all the chance there is), so that any part of a list can be replayed.
  */
 #ifndef FLOWCTL_TESTS_HARNESS_H
 #define FLOWCTL_TESTS_HARNESS_H

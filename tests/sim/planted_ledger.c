@@ -23,6 +23,7 @@ const char *const credit_defect_names[CREDIT_DEFECTS] = {
     [CREDIT_FROM_REPLY] = "a lease counts from the answer",
     [CREDIT_LATE_GRANT] = "a grant counted as lost is used after all",
     [CREDIT_LESS_BELIEVED] = "an answer that knows less is believed",
+    [CREDIT_ANY_SESSION] = "an answer to an older session is believed",
     [CREDIT_GAP_IGNORED] = "a lost grant counts as used",
 };
 
@@ -65,8 +66,8 @@ static void believe_clock(flowctl_ledger *l, flowctl_lease_ask *ask) {
 }
 
 /* What is wrong before the ask; *lent: out, and not counted. */
-static uint64_t spoil(enum credit_defect defect, flowctl_ledger *l, flowctl_lease_ask *ask, uint64_t now_ns, uint64_t identity,
-                      uint64_t *lent) {
+static uint64_t spoil(enum credit_defect defect, flowctl_ledger *l, flowctl_lease_ask *ask, uint64_t now_ns,
+                      uint64_t identity, uint64_t *lent) {
     *lent = 0;
     switch (defect) {
     case CREDIT_NAIVE: *lent = l->out; break;
@@ -103,7 +104,8 @@ void planted_ledger_ask(enum credit_defect defect, flowctl_ledger *l, const flow
     l->terms.burst -= lent;
     reply->terms.burst -= lent;
     /* Stores that do not tell their runs apart. */
-    if (defect == CREDIT_SESSIONS_KEPT || defect == CREDIT_NO_QUARANTINE || defect == CREDIT_ANY_ACCOUNT) reply->identity = 1;
+    if (defect == CREDIT_SESSIONS_KEPT || defect == CREDIT_NO_QUARANTINE || defect == CREDIT_ANY_ACCOUNT)
+        reply->identity = 1;
 }
 
 void planted_ledger_init(enum credit_defect defect, flowctl_ledger *l, uint32_t room, uint64_t identity,

@@ -16,11 +16,12 @@ enum credit_defect {
     CREDIT_OLD_FREED,      /* a new process of a name frees what the one before held */
     CREDIT_RATCHET,        /* the store's time never goes back, so it stands still after a step back */
     CREDIT_VOUCH_ENDS,     /* a member that vouches for the time ends leases that are younger than its word */
-    CREDIT_ANY_ACCOUNT,    /* another account of the session's name is taken for its own, and a report for as much as the account has */
+    CREDIT_ANY_ACCOUNT, /* another account of the session's name is taken for its own, and a report for as much as the account has */
     /* of the member */
     CREDIT_FROM_REPLY,    /* a lease counts from the answer */
     CREDIT_LATE_GRANT,    /* a grant that was counted as lost is used when it comes after all */
     CREDIT_LESS_BELIEVED, /* an answer that was given before one that is known sets the sum of grants back */
+    CREDIT_ANY_SESSION,   /* an answer to a session that ended is taken for one to the next */
     CREDIT_GAP_IGNORED,   /* a grant that was lost counts as used */
     CREDIT_DEFECTS
 };

@@ -15,6 +15,7 @@ static const struct {
     {"all of it, few members", 4000, {.members = 2, .steps = true, .restarts = true}},
     {"all of it, many members", 4000, {.members = 8, .steps = true, .restarts = true}},
     {"changes of the settings", 4000, {.members = 4, .steps = true, .configs = true}},
+    {"all of it, and changes", 4000, {.members = 4, .steps = true, .restarts = true, .configs = true}},
 };
 
 /* Each has to break O1 or O1' within so many runs. */
@@ -24,16 +25,17 @@ static const struct {
 } controls[] = {
     {300, {.members = 4, .defect = CREDIT_NAIVE}},
     {300, {.members = 4, .steps = true, .defect = CREDIT_WALL_CLOCK}},
-    {1000, {.members = 4, .defect = CREDIT_LATE_REPORT}},
+    {3000, {.members = 4, .defect = CREDIT_LATE_REPORT}},
     {1000, {.members = 4, .restarts = true, .defect = CREDIT_SESSIONS_KEPT}},
-    {300, {.members = 4, .restarts = true, .defect = CREDIT_NO_QUARANTINE}},
+    {5000, {.members = 4, .restarts = true, .defect = CREDIT_NO_QUARANTINE}},
     {300, {.members = 4, .restarts = true, .defect = CREDIT_FULL_ON_CREATE}},
     {300, {.members = 4, .defect = CREDIT_OLD_FREED}},
-    {1000, {.members = 4, .defect = CREDIT_VOUCH_ENDS}},
+    {2000, {.members = 4, .defect = CREDIT_VOUCH_ENDS}},
     {3000, {.members = 2, .restarts = true, .defect = CREDIT_ANY_ACCOUNT}},
-    {3000, {.members = 2, .defect = CREDIT_FROM_REPLY}},
+    {20000, {.members = 2, .defect = CREDIT_FROM_REPLY}},
     {300, {.members = 4, .defect = CREDIT_LATE_GRANT}},
-    {3000, {.members = 2, .defect = CREDIT_LESS_BELIEVED}},
+    {20000, {.members = 2, .defect = CREDIT_LESS_BELIEVED}},
+    {3000, {.members = 2, .restarts = true, .defect = CREDIT_ANY_SESSION}},
 };
 
 static bool hold(const struct sim_options *options) {

@@ -4,16 +4,17 @@ import unittest
 import command
 from command import line, run
 
+COMMANDS = ("replay", "inspect", "hammer")
 GOOD = ("replay", "--limit", "1/s", "-")
 
 
 class Usage(unittest.TestCase):
-    def assert_wrong(self, arguments, *said):
+    def assert_wrong(self, arguments, *said, help="replay"):
         status, out, err = run(*arguments)
         self.assertEqual((status, out), (2, ""), arguments)
         for text in said:
             self.assertIn(text, err)
-        self.assertTrue(err.endswith("see 'flowctl replay --help'\n"), err)
+        self.assertTrue(err.endswith(f"see 'flowctl {help} --help'\n"), err)
 
     def test_values(self):
         for option, value, *said in (
@@ -83,6 +84,31 @@ class Usage(unittest.TestCase):
         self.assertNotIn("\x1b", run("replay", "--limit", "1/\x1b[31m", "-")[2])
         self.assertNotIn("\x1b", run("replay", "--limit", "1/s", "--mode", "\x1b[31m", "-")[2])
 
+    def test_backends(self):
+        for command in (("inspect",), ("hammer", "--limit", "1/s", "--processes", "1")):
+            for arguments, *said in (
+                ((), "BACKEND-URL is missing", "memory:, file:PATH"), (("redis://host", "x"), '"redis://host"', "there is memory:, file:PATH"),
+                (("file:", "x"), "has no path"), (("file://host/path", "x"), "names a host", "file:///"), (("memory:x", "x"), "nothing behind it"),
+                (("memory:", "a", "b"), '"b"', "only one"), (("memory:", "x" * 128), "127"), (("memory:", ""), "id"),
+                (("--output", "csv", "memory:", "x"), '--output: "csv"', "neither table nor json"), (("--nonsense", "memory:"), "--nonsense"),
+            ):
+                self.assert_wrong((*command, *arguments), *said, help=command[0])
+        self.assert_wrong(("inspect", "--watch=0", "memory:"), "--watch: 0", "--watch=1s", help="inspect")
+        self.assert_wrong(("inspect", "--watch=5", "memory:"), "    5\n     ^\n", help="inspect")
+
+    def test_options_of_hammer(self):
+        for arguments, *said in (
+            ((), "--limit is missing"), (("--limit", "5"), "    5\n     ^\n"), (("--limit", "9/s", "--burst", "0"), "give at least 1"),
+            (("--limit", "9/s", "--processes", "0"), "--processes: 0"), (("--limit", "9/s", "--processes", "1000"), "at most 256"),
+            (("--limit", "9/s", "--duration", "0"), "--duration: 0"), (("--limit", "9/s", "--duration", "5"), "    5\n     ^\n"),
+            (("--limit", "9/s", "--ttl", "1ms"), "ttl_ns is 1000000", "10 ms"), (("--limit", "9/s", "--refresh", "1s"), "a quarter of ttl_ns"),
+            (("--limit", "9/s", "--away", "shut"), '--away: "shut"', "closed, open, local-share, reuse-last"),
+            (("--limit", "9/s", "--cost", "10"), "--cost: 10", "more than the burst"),
+        ):
+            self.assert_wrong(("hammer", "--processes", "1", *arguments, "memory:", "x"), *said, help="hammer")
+        self.assert_wrong(("hammer", "--limit", "9/s", "memory:", "x"), "not shared by several processes", "--processes 1", help="hammer")
+        self.assert_wrong(("hammer", "--limit", "9/s", "memory:"), "ID is missing", help="hammer")
+
     def test_commands(self):
         for arguments in (("nonsense",), ("help", "nonsense"), ("--nonsense",)):
             status, out, err = run(*arguments)
@@ -95,17 +121,20 @@ class Usage(unittest.TestCase):
         self.assertEqual(run("help", "replay", "more")[0], 2)
 
     def test_help(self):
-        for arguments in (("replay", "--help"), ("help", "replay"), ("replay", "-h"), ("replay", "--limit", "x", "--help")):
+        for arguments in (("replay", "--help"), ("help", "replay"), ("replay", "-h"), ("replay", "--limit", "x", "--help"),
+                          ("inspect", "--help"), ("help", "hammer"), ("hammer", "-h")):
             status, out, err = run(*arguments)
             self.assertEqual((status, err), (0, ""))
             self.assertIn("examples:", out)
         for arguments in (("help",), ("--help",)):
             self.assertEqual(run(*arguments)[0], 0)
-            self.assertIn("replay", run(*arguments)[1])
+            for name in COMMANDS:
+                self.assertIn(f"  {name} ", run(*arguments)[1])
         self.assertRegex(run("--version")[1], r"^flowctl \d+\.\d+\.\d+\n$")
 
     def test_help_fits_a_terminal(self):
-        self.assertLessEqual(max(map(len, run("help", "replay")[1].split("\n"))), 100)
+        for name in COMMANDS:
+            self.assertLessEqual(max(map(len, run("help", name)[1].split("\n"))), 100)
 
     def test_bytes_against_a_count(self):
         status, _, err = run("replay", "--limit", "5MB/s", "--cost", "1", "-", data=line(1))

@@ -86,6 +86,7 @@ const struct script_ask *script_ask(const struct script *s, unsigned n) {
 void script_reply(struct script *s, unsigned n, const flowctl_lease_reply *reply) {
     flowctl_lease_reply copy = *reply;
     copy.size = sizeof copy;
+    copy.session = script_ask(s, n)->ask.session;
     flowctl_answer_lease(s->base, script_ask(s, n)->ticket, &copy);
 }
 

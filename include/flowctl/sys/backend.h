@@ -31,7 +31,7 @@ FLOWCTL_BEGIN
 
 #define FLOWCTL_BACKEND_VERSION 1
 
-/** The longest key, in bytes, and value. Keys are text. */
+/** The longest key, in bytes, and value. Keys are text. An empty or longer key is refused with INVALID_ARGUMENT, a longer value with OUT_OF_RANGE. */
 #define FLOWCTL_STORE_KEY_MAX 255
 #define FLOWCTL_STORE_VALUE_MAX 4096
 
@@ -104,15 +104,18 @@ static inline uint64_t flowctl_backend_time(flowctl_backend_base *base) { return
 typedef flowctl_status flowctl_backend_open_fn(flowctl_backend_base *base, const void *config, flowctl_error *err);
 /** Ends everything; no answer after it returned. */
 typedef void flowctl_backend_close_fn(flowctl_backend_base *base);
-/** Lends. The ask and its texts are only valid until the slot returns. */
+/**
+ * Lends. The ask and its texts are only valid until the slot returns. A limit is kept from its first session on: an ask that is refused, or of a session that the
+ * store does not know (`seq` above 1), is answered and leaves nothing behind.
+ */
 typedef void flowctl_backend_lease_fn(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask);
 typedef void flowctl_backend_get_fn(flowctl_backend_base *base, uint64_t ticket, const char *key);
 typedef void flowctl_backend_put_fn(flowctl_backend_base *base, uint64_t ticket, const flowctl_store_put *put);
-/** Adds `by` to a number that begins at 0 and never expires. Numbers and values do not share keys. */
+/** Adds `by` to a number that begins at 0 and never expires; beyond what it can hold: OUT_OF_RANGE. Numbers and values do not share keys. */
 typedef void flowctl_backend_increment_fn(flowctl_backend_base *base, uint64_t ticket, const char *key, uint64_t by);
-/** From now on changes of `key` are told, in the order of things but not each one (`on` false: no longer). */
+/** From now on changes of `key` are told, in the order of things but not each one (`on` false: no longer). That a value expired is not told. */
 typedef flowctl_status flowctl_backend_watch_fn(flowctl_backend_base *base, const char *key, bool on);
-/** The state of one limit, or of all (NULL). */
+/** The state of one limit, or of all (NULL). Ends with OK, or NOT_FOUND if the one is not there. */
 typedef void flowctl_backend_inspect_fn(flowctl_backend_base *base, uint64_t ticket, const char *limit);
 /** What this instance can do, FLOWCTL_CAN_… bits, if that is not what slots and `capabilities` of the vtable say: for decorators. */
 typedef uint32_t flowctl_backend_able_fn(const flowctl_backend_base *base);

@@ -59,14 +59,15 @@ typedef struct flowctl_lease_ask {
 typedef struct flowctl_lease_reply {
     size_t size;
     flowctl_status status; /**< OK, or why there is no answer: UNAVAILABLE, NOT_PERMITTED, NO_MEMORY, SYSTEM… The rest is then 0. */
-    uint64_t seq;          /**< Of the ask. */
+    flowctl_session_id session; /**< Of the ask. */
+    uint64_t seq;               /**< Of the ask. */
     bool dead;         /**< The session is not known (any more): begin a new one. `grant`, `granted` and `lease_ns` are then 0. */
     uint64_t grant;    /**< What this ask was granted. */
     uint64_t granted;  /**< The session's sum, this grant included. */
     uint64_t lease_ns; /**< What is held may be used for so long from the *sending* of the ask. */
     uint64_t retry_after_ns; /**< Refused: when what was needed may be there. 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is granted to anybody for so long: the store can't know yet what it lent before. */
-    uint64_t members;        /**< Sessions that wanted something lately, this one included. */
+    uint64_t members;        /**< Sessions that wanted something lately or hold something, this one included. */
     uint64_t identity;       /**< Of the store's run that answered: not 0. */
     uint64_t clk_ns;         /**< The limit's own clock. */
     flowctl_lease_terms terms; /**< The settings in force. */

@@ -102,7 +102,7 @@ static void lend(struct memory *m, const flowctl_lease_ask *ask, flowctl_lease_r
 }
 
 static void memory_lease(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask) {
-    flowctl_lease_reply reply = {.size = sizeof reply, .seq = ask->seq};
+    flowctl_lease_reply reply = {.size = sizeof reply, .session = ask->session, .seq = ask->seq};
     if (!fits(ask->limit, FLOWCTL_LIMIT_ID_MAX)) reply.status = FLOWCTL_INVALID_ARGUMENT;
     else lend((struct memory *)base, ask, &reply);
     flowctl_answer_lease(base, ticket, &reply);

@@ -167,7 +167,7 @@ static void suffer(struct fault *f, const struct fc_message *m, struct fate fate
 
 static void fail(flowctl_backend_base *base, const struct fc_message *m, flowctl_status status) {
     if (m->kind == FC_ASK_LEASE) {
-        flowctl_lease_reply reply = {.size = sizeof reply, .status = status, .seq = m->ask.seq};
+        flowctl_lease_reply reply = {.size = sizeof reply, .status = status, .session = m->ask.session, .seq = m->ask.seq};
         flowctl_answer_lease(base, m->ticket, &reply);
     } else if (m->kind == FC_ASK_INSPECT) {
         flowctl_answer_inspect(base, m->ticket, status, NULL);

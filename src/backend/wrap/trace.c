@@ -105,9 +105,10 @@ static uint32_t trace_able(const flowctl_backend_base *base) { return fc_inner_a
 static void leased(flowctl_backend_base *inner, uint64_t ticket, const flowctl_lease_reply *r) {
     tell(fc_outer(inner),
          "leased #%" PRIu64 " %s seq=%" PRIu64 "%s grant=%" PRIu64 " granted=%" PRIu64 " lease=%" PRIu64
-         "ns retry_after=%" PRIu64 "ns quarantine=%" PRIu64 "ns members=%" PRIu64 " clk=%" PRIu64 " version=%" PRIu64,
+         "ns retry_after=%" PRIu64 "ns quarantine=%" PRIu64 "ns members=%" PRIu64 " identity=%016" PRIx64 " clk=%" PRIu64
+         " version=%" PRIu64,
          ticket, flowctl_status_name(r->status), r->seq, r->dead ? " dead" : "", r->grant, r->granted, r->lease_ns,
-         r->retry_after_ns, r->quarantine_ns, r->members, r->clk_ns, r->terms.version);
+         r->retry_after_ns, r->quarantine_ns, r->members, r->identity, r->clk_ns, r->terms.version);
     flowctl_answer_lease(fc_outer(inner), ticket, r);
 }
 
