@@ -231,6 +231,7 @@ static void *answer_all_the_time(void *argument) {
     struct script *script = argument;
     for (uint64_t n = 0; !atomic_load(&enough); n++) {
         flowctl_lease_reply r = {.size = sizeof r, .seq = 1, .grant = 1, .granted = 1, .lease_ns = FLOWCTL_NS_PER_SEC};
+        if (n % 2 != 0) r = (flowctl_lease_reply){.size = sizeof r, .status = FLOWCTL_UNAVAILABLE, .seq = 1};
         for (uint64_t generation = n > 50 ? n - 50 : 0; generation < n + 50; generation++)
             flowctl_answer_lease(script->base, generation << 32 | UINT64_C(1) << 24, &r);
     }
