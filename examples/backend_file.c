@@ -185,12 +185,22 @@ static flowctl_status make_anew(struct file *f) {
     return status == FLOWCTL_OK && ftruncate(f->fd, FILE_BYTES) != 0 ? status_of(errno) : status;
 }
 
+/* Cut to nothing while one of us was writing: no header, and what that wrote, the end of some entry, behind a hole. Nobody else's file is like that. */
+static bool was_cut_under_us(const struct header *h, off_t size) {
+    static const char none[sizeof magic];
+    if (memcmp(h->magic, none, sizeof none) != 0 || size > FILE_BYTES) return false;
+    if (size == sizeof *h || size == FILE_BYTES) return true;
+    if (size <= slot_at(0, 0)) return size > HEADER_BYTES && size % 8 == 0;
+    return (size - slot_at(0, 0)) % SLOT_BYTES == sizeof(struct slot);
+}
+
 /* A file of somebody else is never written to. One of ours that was cut is made anew. */
 static flowctl_status examine(struct file *f, const struct stat *is) {
     if (!S_ISREG(is->st_mode)) return FLOWCTL_UNSUPPORTED;
     if (is->st_size == 0) return make_anew(f);
     flowctl_status status = read_at(f, 0, &f->header, sizeof f->header);
     if (status != FLOWCTL_OK) return status;
+    if (was_cut_under_us(&f->header, is->st_size)) return make_anew(f);
     if (memcmp(f->header.magic, magic, sizeof magic) != 0 || f->header.format != FORMAT ||
         f->header.slot_bytes != sizeof(struct slot))
         return FLOWCTL_UNSUPPORTED;
@@ -254,6 +264,13 @@ static flowctl_status find(struct file *f, enum kind kind, const char *key, bool
     return FLOWCTL_OK;
 }
 
+/* Whoever cuts the file does not ask for the lock: what we read before may have been there no more, and what we wrote is lost. */
+static flowctl_status still_whole(struct file *f) {
+    struct stat is;
+    if (fstat(f->fd, &is) != 0) return status_of(errno);
+    return is.st_size == FILE_BYTES ? FLOWCTL_OK : FLOWCTL_UNAVAILABLE;
+}
+
 /* The one step: the slot that isn't current, then the word. If anything fails before the word, nothing has happened. */
 static flowctl_status store(struct file *f, bool through) {
     unsigned other = f->word == 1 ? 1 : 0;
@@ -263,7 +280,8 @@ static flowctl_status store(struct file *f, bool through) {
     flowctl_status status = write_at(f, slot_at(f->place, other), &f->slot, sizeof f->slot);
     if (status == FLOWCTL_OK) status = flush(f, through);
     if (status == FLOWCTL_OK) status = write_at(f, word_at(f->place), &word, sizeof word);
-    return status == FLOWCTL_OK ? flush(f, through) : status;
+    if (status == FLOWCTL_OK) status = flush(f, through);
+    return status == FLOWCTL_OK ? still_whole(f) : status;
 }
 
 static bool fits(const char *text, size_t most) { return text != NULL && *text != '\0' && strlen(text) <= most; }

@@ -30,6 +30,10 @@ static int64_t whole_permits(const flowctl_ledger *l) {
     return (int64_t)(value % period < 0 ? whole - 1 : whole);
 }
 
+static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
+    return (const flowctl_ledger_session *)(const void *)(l + 1);
+}
+
 static uint64_t out_of(const flowctl_ledger_session *s) { return s->granted - s->used - s->back; }
 static bool same(flowctl_session_id a, flowctl_session_id b) { return a.hi == b.hi && a.lo == b.lo; }
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
@@ -130,16 +134,38 @@ static void catch_up(flowctl_ledger *l, const flowctl_lease_ask *vouch) {
     l->clk_ns = to_ns;
 }
 
-/* The clock and the level at now. `vouch`: the ask of a session that is known, or NULL. */
+static void refill(flowctl_ledger *l, uint64_t ns) {
+    set_level(l, level_of(l) + (level)l->terms.rate.permits * (level)least(ns, FLOWCTL_PERIOD_MAX_NS));
+    clip(l);
+}
+
+/* Of the sessions that are over, the one that was first; l->count: none. */
+static uint32_t first_over(const flowctl_ledger *l) {
+    uint32_t first = l->count;
+    for (uint32_t i = 0; i < l->count; i++) {
+        uint64_t ends_ns = sessions_of(l)[i].expires_clk_ns;
+        if (ends_ns < l->clk_ns && (first == l->count || ends_ns < sessions_of(l)[first].expires_clk_ns)) first = i;
+    }
+    return first;
+}
+
+/*
+ * The clock and the level at now. `vouch`: the ask of a session that is known, or NULL. What a session held left no room for what was earned until it was
+ * over: it may have been used at any time before.
+ */
 static void pass_time(flowctl_ledger *l, uint64_t now_ns, const flowctl_lease_ask *vouch) {
-    uint64_t dt_ns = now_ns > l->time_ns ? now_ns - l->time_ns : 0;
+    uint64_t dt_ns = now_ns > l->time_ns ? now_ns - l->time_ns : 0, at_clk_ns = l->clk_ns;
     bool refills = !in_quarantine(l);
     l->time_ns = now_ns;
     l->clk_ns += least(dt_ns, step_ns(l));
     if (vouch != NULL) catch_up(l, vouch);
-    for (uint32_t i = l->count; i-- > 0;)
-        if (l->clk_ns > flowctl_ledger_sessions(l)[i].expires_clk_ns) expire(l, i);
-    if (refills) set_level(l, level_of(l) + (level)l->terms.rate.permits * (level)least(dt_ns, FLOWCTL_PERIOD_MAX_NS));
+    for (uint32_t i; (i = first_over(l)) < l->count; expire(l, i)) {
+        uint64_t ends_ns = most(at_clk_ns, sessions_of(l)[i].expires_clk_ns), before_ns = least(dt_ns, ends_ns - at_clk_ns);
+        if (refills) refill(l, before_ns);
+        dt_ns -= before_ns;
+        at_clk_ns = ends_ns;
+    }
+    if (refills) refill(l, dt_ns);
     clip(l);
 }
 
@@ -174,10 +200,6 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     l->used += used;
     l->out -= used;
     take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
-}
-
-static const flowctl_ledger_session *sessions_of(const flowctl_ledger *l) {
-    return (const flowctl_ledger_session *)(const void *)(l + 1);
 }
 
 /* Those who wanted something lately, or hold something: the burst is theirs. */

@@ -30,7 +30,7 @@ class Dev(unittest.TestCase):
     def test_help(self):
         bare, asked = self.run_dev(), self.run_dev("help")
         self.assertEqual((bare.returncode, bare.stdout), (0, asked.stdout))
-        for command in ("demo", "test", "lint", "fuzz", "coverage", "format", "clean"):
+        for command in ("demo", "test", "lint", "fuzz", "soak", "sim", "coverage", "format", "clean"):
             self.assertIn(f"  {command} ", bare.stdout)
 
     def test_unknown(self):

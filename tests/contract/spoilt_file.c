@@ -15,6 +15,7 @@ static ssize_t spoilt_pread(int fd, void *into, size_t bytes, off_t at) { return
 
 static ssize_t spoilt_pwrite(int fd, const void *from, size_t bytes, off_t at) {
     if (spoil.disk_full) return errno = ENOSPC, -1;
+    if (spoil.cut && ftruncate(fd, 0) == 0) spoil.cut = false;
     if (!spoil.slow || bytes <= 8) return pwrite(fd, from, bytes, slot_of(at));
     for (volatile int wait = 0; wait < 1000; wait++) {
     }

@@ -8,6 +8,7 @@ struct spoil {
     bool slow;        /* writes in many small pieces, with time in between to be killed */
     bool in_place;    /* both slots of an entry are the same */
     bool unlocked;    /* locks that lock nothing */
+    bool cut;         /* the file is cut to nothing right before it is written to, once */
     bool disk_full;   /* for whatever is written */
     const char *boot; /* the kernel's name for this boot; NULL: as it is */
 };

@@ -131,6 +131,49 @@ static void new_limit_in_an_old_file(const struct contract_subject *s) {
     link_close(l);
 }
 
+/* A limit that would lend at once, in a file that is cut when the entry was looked for and not found: what it was before is not known any more. */
+static void cut_under_the_lender(const struct contract_subject *s) {
+    struct link *l = link_open(s);
+    link_put(l, (flowctl_store_put){.key = "k", .value = "x", .bytes = 1});
+    link_close(l);
+    reboot();
+    l = link_open(s);
+    struct member m = member_of(l, "first", terms_of(flowctl_per_hour(1), 10, TTL_NS, 1)), n = m;
+    spoil.cut = true;
+    EXPECT(member_ask(&m, 10, 0) == 0 && m.reply.status == FLOWCTL_UNAVAILABLE);
+    n.ask.session.lo++;
+    EXPECT(member_ask(&n, 10, 0) == 0 && n.reply.status == FLOWCTL_OK && n.reply.quarantine_ns != 0);
+    spoil.cut = true;
+    EXPECT_NUMBER(link_put(l, (flowctl_store_put){.key = "k", .value = "x", .bytes = 1}).reply.status, ==,
+                  FLOWCTL_UNAVAILABLE);
+    EXPECT_NUMBER(link_get(l, "k").reply.status, ==, FLOWCTL_NOT_FOUND);
+    spoil.cut = true;
+    EXPECT_NUMBER(link_increment(l, "n", 1).reply.status, ==, FLOWCTL_UNAVAILABLE);
+    EXPECT_NUMBER(link_increment(l, "n", 1).reply.number, ==, 1);
+    link_close(l);
+}
+
+/* What is left of a file that was cut under a writer is no reason to refuse it: its word, or its entry, at any place. */
+static void cut_under_a_writer(const struct contract_subject *s) {
+    uint32_t slot_bytes = 0;
+    struct link *l = link_open(s);
+    int fd = open(path(), O_RDONLY);
+    EXPECT(pread(fd, &slot_bytes, sizeof slot_bytes, 12) == sizeof slot_bytes);
+    close(fd);
+    long pitch = (spoilt_file_bytes - spoilt_slots_at) / 2048;
+    const long ends[] = {spoilt_words_at + 8, spoilt_slots_at, spoilt_slots_at + (long)slot_bytes,
+                         spoilt_slots_at + 77 * pitch + (long)slot_bytes, spoilt_file_bytes};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        cut_to_nothing();
+        write_into(ends[i] - 1, "x", 1);
+        EXPECT_NUMBER(link_get(l, "k").reply.status, ==, FLOWCTL_NOT_FOUND);
+        cut_to_nothing();
+        write_into(ends[i], "x", 1); /* another's: it ends where nothing of ours does */
+        EXPECT_NUMBER(link_get(l, "k").reply.status, ==, FLOWCTL_UNSUPPORTED);
+    }
+    link_close(l);
+}
+
 static void values_and_boots(const struct contract_subject *s) {
     struct link *l = link_open(s);
     link_put(l, (flowctl_store_put){.key = "stays", .value = "x", .bytes = 1});
@@ -250,6 +293,8 @@ int main(void) {
         {"rebooted", rebooted, 0, false},
         {"meeting_again", meeting_again, 0, false},
         {"new_limit_in_an_old_file", new_limit_in_an_old_file, 0, false},
+        {"cut_under_the_lender", cut_under_the_lender, 0, false},
+        {"cut_under_a_writer", cut_under_a_writer, 0, false},
         {"values_and_boots", values_and_boots, 0, false},
         {"foreign_files", foreign_files, 0, false},
         {"foreign_file_later", foreign_file_later, 0, false},

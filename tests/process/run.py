@@ -12,6 +12,8 @@ DIRECTORY/faults with the time of CLOCK_BOOTTIME, the clock of all dates here. F
     fork    the worker forks, and the child tries its parent's limiter
     cpu     busy processes, and more of them than processors, beside workers that are nicer
     skew    the wall clock of a worker jumps to another one, off by 1 s or 1 h (skew.c)
+    store   some incarnations' talk with their store is mistreated: lost, repeated, late (sys/fault.h)
+    wipe    the file of a file backend is deleted, or cut to nothing; not part of "all", as nothing is lent for a while then
 
 The worker's children and the workers themselves end by their own clock, should this program be killed. Exits as the checker does; with 4 if a
 worker ended as none should.
@@ -30,6 +32,10 @@ import tempfile
 import time
 
 FAULTS = ("kill", "leave", "stop", "fork", "cpu", "skew")
+SHARED_FAULTS = ("store",)  # only where there is a store
+SPECIAL_FAULTS = ("wipe",)  # only by name
+RATES = ("drop=20000", "duplicate=50000", "delay=100000,max-delay=80ms", "drop=200000,delay=200000,duplicate=100000,max-delay=400ms",
+         "fail=100000", "drop=5000,duplicate=20000,delay=900000,max-delay=15ms")
 DEMANDS = ("steady", "bursty", "shifting")
 SKEWS_S = (0, 1, -1, 3600, -3600)
 TICK_S = 0.003
@@ -48,7 +54,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--minutes", type=float, help="instead of --seconds")
     parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--backend", default="local", help="a URL; local: nothing is shared, and the run must fail")
+    parser.add_argument("--backend", default="local", help="a URL; file: without a path is a file beside those of the run; "
+                        "local: nothing is shared, and the run must fail")
     parser.add_argument("--divide", action="store_true", help="local buckets of 1/N of the limit each: right, without a backend")
     parser.add_argument("--rate", type=int, default=2000, help="permits per second")
     parser.add_argument("--burst", type=int, default=200)
@@ -59,7 +66,8 @@ def arguments():
     parser.add_argument("--costs", type=int, default=1, help="one question is for 1 ... N permits")
     parser.add_argument("--verb", default="mixed", choices=("decide", "acquire", "up-to", "mixed"))
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--faults", default="all", help="all, none, or a list of " + ",".join(FAULTS))
+    parser.add_argument("--faults", default="all", help="all, none, or a list of "
+                        + ",".join(FAULTS + SHARED_FAULTS + SPECIAL_FAULTS) + "; all,wipe is more than all")
     parser.add_argument("--every", type=float, default=0.5, help="seconds from fault to fault, on the average")
     parser.add_argument("--longest-stop", type=float, default=10, help="seconds")
     parser.add_argument("--quiet", type=float, default=3, help="seconds without new faults at the end")
@@ -70,12 +78,20 @@ def arguments():
         options.seconds = options.minutes * 60
     if options.seed is None:
         options.seed = int(os.environ.get("FLOWCTL_SEED", time.time_ns() % 2**32))
-    names = {"all": FAULTS, "none": ()}.get(options.faults, options.faults.split(","))
-    options.faults = [fault for fault in names if fault]
-    unknown = set(options.faults) - set(FAULTS)
+    options.shared = options.backend != "local"
+    options.faults = list(dict.fromkeys(fault for name in options.faults.split(",") for fault in named(name, options.shared)))
+    unknown = set(options.faults) - set(FAULTS + SHARED_FAULTS + SPECIAL_FAULTS)
     if unknown:
         parser.error(f"--faults: no such fault: {', '.join(sorted(unknown))}")
+    if not options.shared and set(options.faults) & set(SHARED_FAULTS + SPECIAL_FAULTS):
+        parser.error("--faults: store and wipe need a --backend")
+    if "wipe" in options.faults and not options.backend.startswith("file:"):
+        parser.error("--faults: wipe needs --backend file:PATH")
     return options
+
+
+def named(name, shared):
+    return {"all": FAULTS + (SHARED_FAULTS if shared else ()), "none": (), "": ()}.get(name, (name,))
 
 
 class Slot:
@@ -106,7 +122,7 @@ class Run:
         self.directory = directory
         self.random = random.Random(options.seed)
         self.started_s = time.monotonic()
-        self.counts = dict.fromkeys(FAULTS, 0)
+        self.counts = dict.fromkeys(options.faults, 0)
         self.unexpected = 0
         self.busy = []
         self.deck = []
@@ -140,6 +156,9 @@ class Run:
                 command += [f"--{option}", getattr(o, option)]
         if "fork" in o.faults and self.random.random() < 0.2:
             command.append("--fork-after-init")
+        if "store" in o.faults and self.random.random() < 0.3:
+            command += ["--fault-rates", self.random.choice(RATES)]
+            self.counts["store"] += 1
         return command
 
     def environment(self, slot):
@@ -160,10 +179,12 @@ class Run:
         slot.incarnation += 1
         slot.name = f"w{slot.number}.{slot.incarnation}"
         slot.restart_at = None
+        command = self.command(slot)
         with open(os.path.join(self.directory, "stderr"), "ab") as stderr:
-            slot.process = subprocess.Popen(self.command(slot), env=self.environment(slot), stderr=stderr,
+            slot.process = subprocess.Popen(command, env=self.environment(slot), stderr=stderr,
                                             stdin=subprocess.DEVNULL, preexec_fn=self.prepare)
-        self.log(f"start {slot.name} pid {slot.process.pid}")
+        rates = command[command.index("--fault-rates") + 1] if "--fault-rates" in command else ""
+        self.log(f"start {slot.name}{' with ' + rates if rates else ''} pid {slot.process.pid}")
 
     def runs(self, slot):
         """It does, and wasn't asked to end."""
@@ -197,14 +218,18 @@ class Run:
 
     def can(self, kind, slot):
         """A stopped worker can be killed, and wall clocks jump whoever looks at them."""
-        if kind in ("cpu", "skew"):
+        if kind in ("cpu", "skew", "wipe"):
             return True
         return self.runs(slot) and (kind == "kill" or slot.continue_at is None)
 
     def fault(self):
         """From a shuffled deck: every kind has its turn before one has its second, even in a short run."""
         if not self.deck:
-            self.deck = self.random.sample(self.options.faults, len(self.options.faults))
+            # What an incarnation has from its start isn't dealt.
+            kinds = [kind for kind in self.options.faults if kind != "store"]
+            self.deck = self.random.sample(kinds, len(kinds))
+        if not self.deck:
+            return
         kind = self.deck[-1]
         for slot in self.random.sample(self.slots, len(self.slots)):
             if self.can(kind, slot):
@@ -242,6 +267,22 @@ class Run:
         self.log(f"cpu {count} busy for {seconds:.3f} s")
         for _ in range(count):
             self.busy.append(subprocess.Popen([sys.executable, "-S", "-c", BUSY.format(seconds)], stdin=subprocess.DEVNULL))
+
+    def fault_wipe(self, _slot):
+        path = self.options.backend[len("file:"):]
+        how = self.random.choice(("delete", "cut", "replace"))
+        self.log(f"wipe: {how} {path}")
+        try:
+            if how == "delete":
+                os.unlink(path)
+            elif how == "cut":
+                os.truncate(path, 0)
+            else:
+                with open(path + ".other", "wb"):
+                    pass
+                os.rename(path + ".other", path)
+        except FileNotFoundError:
+            self.log("wipe: there was none")
 
     # ---- the run ----
 
@@ -315,6 +356,8 @@ def main():
     if options.directory:
         os.mkdir(options.directory)
     directory = options.directory or tempfile.mkdtemp(prefix="flowctl_process_")
+    if options.backend == "file:":
+        options.backend += os.path.join(directory, "store")
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGINT, interrupt)
     run = Run(options, directory)

@@ -165,9 +165,28 @@ class Worker(Temporary):
         self.finish(worker, expect=2)
         self.assertEqual(os.listdir(self.directory), [])
 
+    def share(self, name, *options):
+        return self.start("--name", name, "--backend", "file:" + self.path("store"), "--ttl", "100ms", "--duration", "1s", *options)
+
+    def test_a_limit_that_is_shared_holds(self):
+        workers = [self.share(f"w{i}", "--seed", str(i), *more) for i, more in enumerate(
+            ((), ("--fork-after-init",), ("--fault-rates", "drop=100000,duplicate=100000,delay=200000,fail=50000,max-delay=20ms")))]
+        for worker in workers:
+            self.finish(worker)
+        self.assertIn("4 files", self.check(0))
+        counts = {header["name"]: header["count"] for header, _ in rings.read_all(self.directory)}
+        self.assertEqual(counts.pop("w1.fork1"), 0)
+        self.assertTrue(all(counts.values()), counts)
+
+    def test_two_shared_limits_taken_for_one_are_over_it(self):
+        for worker in [self.share(f"w{id}", "--id", id) for id in ("a", "b")]:
+            self.finish(worker)
+        self.assertIn("OVER THE LIMIT", self.check(1))
+
     def test_wrong_options(self):
         for options in (["--name", "w", "--demand", "odd"], ["--name", "w", "--rate", "fast"], ["--name", "w", "--costs", "0"],
-                        ["--name", "w", "--backend", "nothing:"], ["--name", "w", "rest"], [], ["--name", "a/b"]):
+                        ["--name", "w", "--backend", "nothing:"], ["--name", "w", "--fault-rates", "drop"],
+                        ["--name", "w", "--fault-rates", "drop=2000000"], ["--name", "w", "--fault-rates", "odd=1"], ["--name", "w", "rest"], [], ["--name", "a/b"]):
             self.assertNotEqual(self.finish(self.start(*options), expect=2), "", options)
             for name in os.listdir(self.directory):
                 os.unlink(self.path(name))
@@ -213,6 +232,13 @@ class Faults(Temporary):
     def test_workers_that_end_by_themselves_are_told(self):
         text, _ = self.run_to_the_end(4, "--seconds", "1", "--processes", "1", "--faults", "none", "--backend", "nothing:")
         self.assertIn("ended with status 2", text)
+
+    def test_faults_need_what_they_are_done_to(self):
+        for options in (["--faults", "store"], ["--faults", "wipe"], ["--faults", "odd"], ["--faults", "all,wipe", "--backend", "memory:"]):
+            run = self.start("--seconds", "1", *options)
+            self.assertIn("--faults", run.communicate(timeout=PATIENCE_S)[0])
+            self.assertEqual(run.returncode, 2, options)
+            self.assertFalse(os.path.exists(self.path("run")))
 
     def test_an_interrupt_ends_what_was_started(self):
         run = self.start("--seconds", "60", "--processes", "3", "--faults", "stop,cpu", "--every", "0.05", "--longest-stop", "60")

@@ -14,6 +14,8 @@
  *     --costs N          one question is for 1 ... N permits
  *     --verb WHAT        decide, acquire, up-to, or mixed
  *     --seed N
+ *     --fault-rates LIST mistreats what is said to the backend and what it says (sys/fault.h): drop=PPM,duplicate=PPM,delay=PPM,fail=PPM,
+ *                        max-delay=TIME, in millionths of the requests, and of the replies
  *     --fork-after-init  fork at once; SIGUSR1 forks at any time. The child tries its parent's limiter for a while and enters what it is
  *                        admitted in DIRECTORY/NAME.forkN.ring: it must get nothing. Every other child destroys its copy at the end,
  *                        which must not touch what its parent holds.
@@ -216,23 +218,40 @@ static bool read_count(uint64_t *count, const char *option, const char *value) {
     return flowctl_count_parse(value, count, NULL, &err) == FLOWCTL_OK || wrong(option, value, &err);
 }
 
-static const struct option known[] = {{"backend", required_argument, NULL, 'B'},
-                                      {"id", required_argument, NULL, 'i'},
-                                      {"rate", required_argument, NULL, 'r'},
-                                      {"burst", required_argument, NULL, 'b'},
-                                      {"ttl", required_argument, NULL, 't'},
-                                      {"refresh", required_argument, NULL, 'T'},
-                                      {"log", required_argument, NULL, 'l'},
-                                      {"name", required_argument, NULL, 'n'},
-                                      {"seed", required_argument, NULL, 's'},
-                                      {"duration", required_argument, NULL, 'd'},
-                                      {"ask", required_argument, NULL, 'a'},
-                                      {"demand", required_argument, NULL, 'D'},
-                                      {"costs", required_argument, NULL, 'c'},
-                                      {"verb", required_argument, NULL, 'v'},
-                                      {"start-empty", no_argument, NULL, 'e'},
-                                      {"fork-after-init", no_argument, NULL, 'f'},
-                                      {NULL, 0, NULL, 0}};
+/* "drop=1000,max-delay=20ms" */
+static bool read_fault(flowctl_fault_rates *r, char *word) {
+    char *value = strchr(word, '=');
+    uint64_t ppm = 0;
+    if (value == NULL) return wrong("fault-rates", word, NULL);
+    *value++ = '\0';
+    if (strcmp(word, "max-delay") == 0) return read_duration(&r->max_delay_ns, "fault-rates", value);
+    if (!read_count(&ppm, "fault-rates", value)) return false;
+    if (ppm > 1000000) return wrong("fault-rates", value, NULL);
+    if (strcmp(word, "drop") == 0) r->drop_request = r->drop_reply = (uint32_t)ppm;
+    else if (strcmp(word, "duplicate") == 0) r->duplicate_request = r->duplicate_reply = (uint32_t)ppm;
+    else if (strcmp(word, "delay") == 0) r->delay_request = r->delay_reply = (uint32_t)ppm;
+    else if (strcmp(word, "fail") == 0) r->fail = (uint32_t)ppm;
+    else return wrong("fault-rates", word, NULL);
+    return true;
+}
+
+static bool read_faults(struct worker *w, char *list) {
+    w->terms.faulty = true;
+    for (char *word = strtok(list, ","); word != NULL; word = strtok(NULL, ","))
+        if (!read_fault(&w->terms.faults, word)) return false;
+    return true;
+}
+
+static const struct option known[] =
+    {{"backend", required_argument, NULL, 'B'},     {"id", required_argument, NULL, 'i'},
+     {"rate", required_argument, NULL, 'r'},        {"burst", required_argument, NULL, 'b'},
+     {"ttl", required_argument, NULL, 't'},         {"refresh", required_argument, NULL, 'T'},
+     {"log", required_argument, NULL, 'l'},         {"name", required_argument, NULL, 'n'},
+     {"seed", required_argument, NULL, 's'},        {"duration", required_argument, NULL, 'd'},
+     {"ask", required_argument, NULL, 'a'},         {"demand", required_argument, NULL, 'D'},
+     {"costs", required_argument, NULL, 'c'},       {"verb", required_argument, NULL, 'v'},
+     {"fault-rates", required_argument, NULL, 'F'}, {"start-empty", no_argument, NULL, 'e'},
+     {"fork-after-init", no_argument, NULL, 'f'},   {NULL, 0, NULL, 0}};
 
 static bool read_option(struct worker *w, int option, int index, flowctl_rate *asked) {
     static const char *const patterns[] = {"steady", "bursty", "shifting", NULL};
@@ -260,6 +279,7 @@ static bool read_option(struct worker *w, int option, int index, flowctl_rate *a
         if (!choose(&chosen, name, optarg, verbs)) return false;
         w->verb = (enum verb)chosen;
         return true;
+    case 'F': return read_faults(w, optarg);
     case 'e': return w->terms.start_empty = true;
     case 'f': return w->fork_at_once = true;
     default: return false; /* getopt has said why */
@@ -275,7 +295,7 @@ static bool read_options(struct worker *w, int argc, char **argv) {
         return fprintf(stderr, "worker: --log, --name, --rate and --burst are needed, and no other arguments\n"), false;
     if (asked.permits == 0) asked = w->terms.rate, asked.permits *= 2;
     w->demand.per_ns = (double)asked.permits / (double)asked.period_ns;
-    w->demand.random = w->seed;
+    w->demand.random = w->terms.seed = w->seed;
     return true;
 }
 

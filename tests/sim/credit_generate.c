@@ -47,6 +47,7 @@ struct temper {
     uint64_t trouble; /* faults */
     uint64_t doubled; /* asks that come again */
     uint64_t kept;    /* answers that stay on their way */
+    bool silent;      /* nobody asks for long: what is held is used late, and is found to be over later still */
 };
 
 static void traffic(const struct credit_config *c, uint64_t *r, const struct temper *t, struct sim_list *list) {
@@ -61,8 +62,25 @@ static void traffic(const struct credit_config *c, uint64_t *r, const struct tem
     else sim_add(list, CREDIT_GIVE_UP, who, 1 + below(r, 30), 0);
 }
 
+/* All is taken, used late in the lease, and not reported; the next who asks, and may vouch for the time, finds it just over. */
+static void late_use(const struct credit_config *c, uint64_t *r, const struct temper *t, struct sim_list *list) {
+    size_t who = (size_t)below(r, c->members), other = (size_t)below(r, c->members);
+    uint64_t late_us = below(r, t->ttl_us);
+    round_trip(r, who, list);
+    sim_add(list, CREDIT_PASS, 0, below(r, t->ttl_us / 8), 0);
+    round_trip(r, other, list);
+    sim_add(list, CREDIT_PASS, 0, late_us, below(r, 1000));
+    sim_add(list, CREDIT_USE, who, 0, 0);
+    if (below(r, 2)) sim_add(list, CREDIT_KILL, who, below(r, 1u << 30), test_random(r));
+    sim_add(list, CREDIT_PASS, 0, t->ttl_us * 7 / 4 - late_us - below(r, t->ttl_us / 4), below(r, 1000));
+    round_trip(r, other, list);
+    sim_add(list, CREDIT_USE, other, 0, 0);
+}
+
 static void one(const struct credit_config *c, uint64_t *r, const struct temper *t, struct sim_list *list) {
-    if (below(r, 100) < t->busy) {
+    if (t->silent && below(r, 4)) {
+        late_use(c, r, t, list);
+    } else if (below(r, 100) < t->busy) {
         round_trip(r, (size_t)below(r, c->members), list);
         if (below(r, 3)) sim_add(list, CREDIT_USE, (size_t)below(r, c->members), 0, 0);
     } else if (below(r, 100) < t->trouble) rare(c, r, (size_t)below(r, c->members), list);
@@ -73,7 +91,8 @@ void credit_generate(const void *config, uint64_t seed, struct sim_list *list) {
     const struct credit_config *c = config;
     static const uint64_t ttls_us[] = {100000, 100000, 1000000, 10000};
     uint64_t random = test_random(&seed), *r = &random, ttl = below(r, 4);
-    struct temper t = {ttls_us[ttl], below(r, 3) * 30, 5 + below(r, 3) * 5, 5 + below(r, 2) * 50, 10 + below(r, 2) * 40};
+    struct temper t = {ttls_us[ttl],         below(r, 3) * 30,      5 + below(r, 3) * 5,
+                       5 + below(r, 2) * 50, 10 + below(r, 2) * 40, below(r, 4) == 0};
     sim_add(list, CREDIT_SET, 0, below(r, 6), ttl);
     for (size_t i = 0; i < c->members; i++) sim_add(list, CREDIT_KILL, i, below(r, 1u << 30), test_random(r));
     while (list->count < STEPS) one(c, r, &t, list);

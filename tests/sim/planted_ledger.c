@@ -19,6 +19,7 @@ const char *const credit_defect_names[CREDIT_DEFECTS] = {
     [CREDIT_OLD_FREED] = "a new process frees what the old one held",
     [CREDIT_RATCHET] = "the store's time never goes back",
     [CREDIT_VOUCH_ENDS] = "who vouches ends younger leases",
+    [CREDIT_ENDS_FIRST] = "leases end before the refill",
     [CREDIT_ANY_ACCOUNT] = "another account of the name taken for one's own",
     [CREDIT_FROM_REPLY] = "a lease counts from the answer",
     [CREDIT_LATE_GRANT] = "a grant counted as lost is used after all",
@@ -65,6 +66,16 @@ static void believe_clock(flowctl_ledger *l, flowctl_lease_ask *ask) {
     ask->seen_clk_ns = 0;
 }
 
+static void end_first(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_t now_ns) {
+    uint64_t dt_ns = now_ns > l->time_ns ? now_ns - l->time_ns : 0, by_ns = least(dt_ns, step_ns(l));
+    flowctl_lease_reply unused;
+    if (l->identity != ask->seen_identity) return;
+    l->clk_ns += by_ns;
+    if (whose(l, ask, &unused) != NULL) catch_up(l, ask);
+    for (uint32_t i; (i = first_over(l)) < l->count;) expire(l, i);
+    l->clk_ns -= by_ns; /* it will be added */
+}
+
 /* What is wrong before the ask; *lent: out, and not counted. */
 static uint64_t spoil(enum credit_defect defect, flowctl_ledger *l, flowctl_lease_ask *ask, uint64_t now_ns,
                       uint64_t identity, uint64_t *lent) {
@@ -88,6 +99,7 @@ static uint64_t spoil(enum credit_defect defect, flowctl_ledger *l, flowctl_leas
     case CREDIT_OLD_FREED: free_older(l, ask); break;
     case CREDIT_RATCHET: return most(now_ns, l->time_ns);
     case CREDIT_VOUCH_ENDS: believe_clock(l, ask); break;
+    case CREDIT_ENDS_FIRST: end_first(l, ask, now_ns); break;
     case CREDIT_ANY_ACCOUNT: believe(l, ask); break;
     default: break;
     }

@@ -16,6 +16,7 @@ enum credit_defect {
     CREDIT_OLD_FREED,      /* a new process of a name frees what the one before held */
     CREDIT_RATCHET,        /* the store's time never goes back, so it stands still after a step back */
     CREDIT_VOUCH_ENDS,     /* a member that vouches for the time ends leases that are younger than its word */
+    CREDIT_ENDS_FIRST,     /* what was held until a moment ago leaves room for all that was earned before */
     CREDIT_ANY_ACCOUNT, /* another account of the session's name is taken for its own, and a report for as much as the account has */
     /* of the member */
     CREDIT_FROM_REPLY,    /* a lease counts from the answer */

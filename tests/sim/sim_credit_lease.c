@@ -31,6 +31,7 @@ static const struct {
     {300, {.members = 4, .restarts = true, .defect = CREDIT_FULL_ON_CREATE}},
     {300, {.members = 4, .defect = CREDIT_OLD_FREED}},
     {2000, {.members = 4, .defect = CREDIT_VOUCH_ENDS}},
+    {10000, {.members = 2, .defect = CREDIT_ENDS_FIRST}},
     {3000, {.members = 2, .restarts = true, .defect = CREDIT_ANY_ACCOUNT}},
     {20000, {.members = 2, .defect = CREDIT_FROM_REPLY}},
     {300, {.members = 4, .defect = CREDIT_LATE_GRANT}},

@@ -351,6 +351,19 @@ static void who_vouches_ends_no_lease_younger_than_its_word(void **state) {
     assert_int_equal(ledger_of(&w)->out, 0);
 }
 
+static void what_was_held_left_no_room_until_it_was_over(void **state) {
+    (void)state;
+    struct world w = usual();
+    ask(&w, 1, 1, 100);
+    pass(&w, MS);
+    ask(&w, 2, 1, 0);
+    uint64_t clk = w.reply.clk_ns;
+    pass(&w, KEPT + 1);
+    vouch(&w, 2, 2, clk, KEPT);
+    assert_int_equal(ledger_of(&w)->expired, 100);
+    assert_int_equal(level(&w), 1);
+}
+
 /* ---- another run of the store ---- */
 
 static void another_run_lends_nothing_until_all_leases_are_over(void **state) {
@@ -662,6 +675,7 @@ int main(void) {
         cmocka_unit_test(after_a_step_back_permits_are_earned_at_once),
         cmocka_unit_test(a_member_vouches_for_the_time_since_its_last_answer),
         cmocka_unit_test(who_vouches_ends_no_lease_younger_than_its_word),
+        cmocka_unit_test(what_was_held_left_no_room_until_it_was_over),
         cmocka_unit_test(another_run_lends_nothing_until_all_leases_are_over),
         cmocka_unit_test(a_store_that_lost_its_state_begins_so_too),
         cmocka_unit_test(longer_leases_that_were_lost_with_the_state_make_a_quarantine_longer),

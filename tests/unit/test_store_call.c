@@ -304,7 +304,7 @@ static void limits_are_shown(void **state) {
     flowctl_token_bucket_options o = shared_options(&s);
     s.limiter = shared_create(&o);
     flowctl_backend_poll(s.backend);
-    assert_false(flowctl_try_acquire(s.limiter, 90));
+    assert_false(flowctl_try_acquire(s.limiter, 50));
     shared_pass(&s, 2 * SHARED_REFRESH_NS);
     assert_int_equal(flowctl_backend_inspect(s.backend, "shared", look, &seen, LONG, NULL), FLOWCTL_OK);
     assert_int_equal(seen.limits, 1);
