@@ -328,6 +328,7 @@ void flowctl_ledger_ask(flowctl_ledger *l, const flowctl_lease_ask *ask, uint64_
     if (s == NULL && !reply->dead && (s = open_session(l, ask)) == NULL) reply->status = FLOWCTL_NO_MEMORY;
     if (s != NULL) answer(l, s, ask, reply);
     reply->members = active(l);
+    reply->scarce = s != NULL && saved_for_another(l, ask->session);
     reply->identity = identity;
     reply->clk_ns = l->clk_ns;
     reply->quarantine_ns = in_quarantine(l) ? l->quarantine_until_clk_ns - l->clk_ns + 1 : 0;

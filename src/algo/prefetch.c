@@ -43,7 +43,7 @@ static bool can_hold(const struct fc_prefetch *p, const struct fc_prefetch_now *
 /* What should be held; at rest a quarter of the fair part, so that who comes after a while is not refused. Who is short, or uses much, may go beyond the fair part: the others use less. */
 static uint64_t target_of(const struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing) {
     double ahead = p->rate * 1.25 * (double)ahead_ns(n), limit = (double)most(fair_part(n), n->burst / 4);
-    double rest = (double)(fair_part(n) / 4);
+    double rest = n->scarce ? 0 : (double)(fair_part(n) / 4);
     if (missing != 0) ahead = 2 * ahead + (double)most(missing, n->queued);
     if (ahead < rest) ahead = rest;
     return (uint64_t)(ahead < limit ? ahead : limit);

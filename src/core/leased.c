@@ -182,6 +182,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .rate = s->limiter->rate,
                                   .burst = s->limiter->burst_permits,
                                   .members = s->members,
+                                  .scarce = s->scarce,
                                   .refresh_ns = refresh_ns(s),
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
@@ -329,6 +330,7 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     follow_terms(s, &reply->terms);
     fc_bookings_tell_never(&l->bookings, l->burst_permits);
     s->members = reply->members;
+    s->scarce = reply->scarce;
     s->lent_rate = s->prefetch.rate;
     s->quarantine_until_ns = reply->quarantine_ns != 0 ? now_ns + reply->quarantine_ns : 0;
     if (now_ns >= s->session.until_ns) return; /* too late to be of use */

@@ -34,6 +34,7 @@ struct fc_leased {
     bool unanswered; /* the last ask */
     bool local;      /* the policy's own bucket decides */
     bool paused;
+    bool scarce;  /* somebody else needs more than there is, as the store last told */
     bool soon;    /* what is used is to be reported at once */
     bool pending; /* settings that the store was not told yet */
     bool start_full;

@@ -22,7 +22,8 @@ struct script {
     uint64_t granted;         /* so far */
     bool generous;            /* grants at once what is wanted */
     uint64_t call_ticket;     /* of the last call of another kind */
-    unsigned calls, polls, opened, closed;
+    unsigned calls, opened, closed;
+    _Atomic unsigned polls;
     flowctl_status watch_status;
     uint32_t able;
     void (*in_lease)(struct script *script); /* called inside the slot */

@@ -214,6 +214,30 @@ static void every_large_cost_is_served_in_the_end(void **state) {
     shared_free(&s);
 }
 
+/* What others hold at rest does not stand in the way of a cost that needs all of the burst. */
+static void a_cost_of_the_whole_burst_is_served_while_others_rest(void **state) {
+    (void)state;
+    enum { OTHERS = 3 };
+    struct shared s;
+    struct caller c;
+    flowctl_limiter *others[OTHERS];
+    shared_open(&s, flowctl_memory_backend(), NULL);
+    flowctl_token_bucket_options o = shared_options(&s);
+    s.limiter = shared_create(&o);
+    for (int i = 0; i < OTHERS; i++) others[i] = shared_create(&o);
+    shared_pass(&s, 100 * MS);
+    for (int i = 0; i < OTHERS; i++) flowctl_try_acquire(others[i], 1);
+    shared_pass(&s, 2 * SHARED_TTL_NS);
+    uint64_t began_ns = shared_now(&s);
+    caller_start(&c, s.limiter, 100, 20 * SHARED_TTL_NS);
+    AWAIT(flowctl_clock_sleepers(s.clock) == 1);
+    while (flowctl_clock_sleepers(s.clock) != 0) shared_pass(&s, MS);
+    assert_int_equal(caller_join(&c).verdict, FLOWCTL_ALLOW);
+    assert_in_range(shared_now(&s) - began_ns, 0, SHARED_TTL_NS);
+    for (int i = 0; i < OTHERS; i++) flowctl_limiter_destroy(others[i]);
+    shared_free(&s);
+}
+
 /* Between the attempt and the second look permits come: an acquire that does not wait takes them, or does not say so. */
 static bool bring(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void *context) {
     struct shared *s = context;
@@ -269,6 +293,7 @@ int main(void) {
         cmocka_unit_test(more_than_the_burst_never),
         cmocka_unit_test(a_large_cost_is_asked_for_whole),
         cmocka_unit_test(every_large_cost_is_served_in_the_end),
+        cmocka_unit_test(a_cost_of_the_whole_burst_is_served_while_others_rest),
         cmocka_unit_test(no_wait_and_allow_is_always_charged),
         cmocka_unit_test(a_paused_waiter_is_served_after_resume),
     };

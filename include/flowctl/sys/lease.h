@@ -67,6 +67,7 @@ typedef struct flowctl_lease_reply {
     uint64_t lease_ns;       /**< What is held may be used for so long from the *sending* of the ask. */
     uint64_t retry_after_ns; /**< Refused: when what was needed may be there. 0: not known. */
     uint64_t quarantine_ns;  /**< Nothing is granted to anybody for so long: the store can't know yet what it lent before. */
+    bool scarce;             /**< Another needs more at once than there is: what lies idle had better come back. */
     uint64_t members;        /**< Sessions that wanted something lately or hold something, this one included. */
     uint64_t identity;       /**< Of the store's run that answered: not 0. */
     uint64_t clk_ns;         /**< The limit's own clock. */
