@@ -40,10 +40,14 @@ static bool can_hold(const struct fc_prefetch *p, const struct fc_prefetch_now *
     return (double)n->burst >= earned_in(n, ahead_ns(n)) && fair_part(n) >= most(2, p->largest);
 }
 
-/* What should be held; at rest a quarter of the fair part, so that who comes after a while is not refused. Who is short, or uses much, may go beyond the fair part: the others use less. */
+/*
+ * What should be held; at rest a quarter of the fair part, so that who comes after a while is not refused. Who is short, or uses much, may go beyond the
+ * fair part: the others use less.
+ */
 static uint64_t target_of(const struct fc_prefetch *p, const struct fc_prefetch_now *n, uint64_t missing) {
     double ahead = p->rate * 1.25 * (double)ahead_ns(n), limit = (double)most(fair_part(n), n->burst / 4);
-    double rest = n->scarce ? 0 : (double)(fair_part(n) / 4);
+    uint64_t quarter = fair_part(n) / 4;
+    double rest = n->scarce ? 0 : (double)quarter;
     if (missing != 0) ahead = 2 * ahead + (double)most(missing, n->queued);
     if (ahead < rest) ahead = rest;
     return (uint64_t)(ahead < limit ? ahead : limit);

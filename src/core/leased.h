@@ -84,7 +84,7 @@ flowctl_status fc_leased_change(flowctl_limiter *l, const struct fc_change *c, c
 flowctl_status fc_leased_refuse(const flowctl_limiter *l, const char *verb, flowctl_error *err);
 
 /* For the backend: does what is due, and takes an answer to an ask of that ticket. */
-void fc_leased_drive(struct fc_leased *leased);
-void fc_leased_answer(struct fc_leased *leased, uint64_t ticket, const flowctl_lease_reply *reply);
+void fc_leased_drive(struct fc_leased *s);
+void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_reply *reply);
 
 #endif

@@ -125,7 +125,7 @@ static struct fc_farewell *farewell(struct fc_leased *s) {
     struct fc_farewell *f = fc_allocate(&s->backend->allocator, sizeof *f);
     if (f == NULL) return NULL;
     f->ask.size = sizeof f->ask;
-    strcpy(f->limit, s->limiter->id); /* its length was checked */
+    memcpy(f->limit, s->limiter->id, strlen(s->limiter->id) + 1); /* its length was checked */
     f->ask.limit = f->limit;
     f->ask.member = s->backend->member;
     f->ask.terms = s->terms;

@@ -259,7 +259,7 @@ static struct fc_watch *note_watch(flowctl_backend *b, const char *key, flowctl_
     if (w == NULL) {
         w = fc_allocate(&b->allocator, sizeof *w);
         if (w == NULL) return NULL;
-        strcpy(w->key, key); /* its length was checked */
+        memcpy(w->key, key, strlen(key) + 1); /* its length was checked */
         w->next = b->watches;
         b->watches = w;
     }
