@@ -64,7 +64,10 @@ static bool idle_for_long(struct fc_prefetch *p, const struct fc_prefetch_now *n
     return idle && n->now_ns - p->short_since_ns >= refreshes * n->refresh_ns;
 }
 
-/* A limit that is too small to hold permits ahead, or a cost above the fair part: all of it or nothing, and what was held goes back first. */
+/*
+ * A limit that is too small to hold permits ahead, or a cost above the fair part, or while another is saved for: all of it or nothing, and what was held goes
+ * back first.
+ */
 static void plan_one(struct fc_prefetch_plan *plan, uint64_t missing, uint64_t held) {
     plan->soon = true;
     if (missing <= held) return;
@@ -78,7 +81,7 @@ struct fc_prefetch_plan fc_prefetch_plan(struct fc_prefetch *p, const struct fc_
     follow(p, n);
     uint64_t missing = still_missing(p, n, held);
     p->largest = most(n->missing, p->largest - (p->largest + 63) / 64);
-    if (can_hold(p, n)) {
+    if (can_hold(p, n) && !(n->scarce && missing > held)) {
         target = target_of(p, n, missing);
         if (most(target, missing) > held) plan.want = most(target, missing) - held, plan.need = 1;
     } else {

@@ -238,6 +238,28 @@ static void a_cost_of_the_whole_burst_is_served_while_others_rest(void **state) 
     shared_free(&s);
 }
 
+/* While another is saved for, a part of what a waiter needs goes back: the two would wait for each other. */
+static void parts_go_back_while_another_is_saved_for(void **state) {
+    (void)state;
+    struct shared s;
+    struct caller c;
+    shared_with(&s, 0, FLOWCTL_AWAY_CLOSED);
+    struct bucket b = as_bucket(&s);
+    caller_start_asleep(&c, &b, 10);
+    grant_next(&s, 4);
+    assert_int_equal(shared_info(s.limiter).held, 4);
+    s.script.says.scarce = true;
+    grant_next(&s, 0);
+    assert_int_equal(script_ask(&s.script, 0)->ask.back, 0); /* not known yet */
+    grant_next(&s, 0);
+    assert_int_equal(script_ask(&s.script, 0)->ask.back, 4);
+    assert_int_equal(script_ask(&s.script, 0)->ask.need, 10);
+    assert_int_equal(shared_info(s.limiter).held, 0);
+    grant_next(&s, 10);
+    assert_int_equal(caller_join(&c).verdict, FLOWCTL_ALLOW);
+    shared_free(&s);
+}
+
 /* Between the attempt and the second look permits come: an acquire that does not wait takes them, or does not say so. */
 static bool bring(flowctl_limiter *l, uint64_t permits, uint64_t now_ns, void *context) {
     struct shared *s = context;
@@ -294,6 +316,7 @@ int main(void) {
         cmocka_unit_test(a_large_cost_is_asked_for_whole),
         cmocka_unit_test(every_large_cost_is_served_in_the_end),
         cmocka_unit_test(a_cost_of_the_whole_burst_is_served_while_others_rest),
+        cmocka_unit_test(parts_go_back_while_another_is_saved_for),
         cmocka_unit_test(no_wait_and_allow_is_always_charged),
         cmocka_unit_test(a_paused_waiter_is_served_after_resume),
     };
