@@ -35,9 +35,12 @@ static uint64_t ahead_ns(const struct fc_prefetch_now *n) { return 2 * n->refres
 /* A fair part of the burst: what a member may hold idle. */
 static uint64_t fair_part(const struct fc_prefetch_now *n) { return most(1, n->burst / (2 * most(1, n->members))); }
 
-/* Whether the limit is large enough to hold permits ahead of need: for two refreshes and a round trip, and for the costs in use. */
+/*
+ * Whether the limit is large enough to lie around in several members: for the costs in use. One that is spent within a refresh is held ahead as well, as far as
+ * it goes: asked for one by one it would pass a cost per refresh and member.
+ */
 static bool can_hold(const struct fc_prefetch *p, const struct fc_prefetch_now *n) {
-    return (double)n->burst >= earned_in(n, ahead_ns(n)) && fair_part(n) >= most(2, p->largest);
+    return fair_part(n) >= most(2, p->largest);
 }
 
 /*

@@ -3,8 +3,9 @@
  *
  * What is held idle is held from the others, so the amount follows what was *admitted* lately (by what was attempted, members keep each other from what
  * they can't get anyway), enough for two refreshes and a round trip, and at most a fair part of the burst. Whoever was short asks for twice as much. What lies idle
- * for four refreshes goes back, but for a quarter of the fair part, and all of it if another needs more than there is. A limit that is too small for that, or a cost above the fair part, is asked for one by one: nothing ahead of need, all or
- * nothing, and what was held goes back first, since two that collect parts of one burst would wait for each other.
+ * for four refreshes goes back, but for a quarter of the fair part, and all of it if another needs more than there is. A limit of which the fair part is
+ * less than two permits, or than a cost in use, is asked for one by one: nothing ahead of need, all or nothing, and what was held goes back first, since two
+ * that collect parts of one burst would wait for each other.
  */
 #ifndef FC_ALGO_PREFETCH_H
 #define FC_ALGO_PREFETCH_H
