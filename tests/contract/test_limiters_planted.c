@@ -70,7 +70,7 @@ static const flowctl_backend_ops wrong_ops = {.size = sizeof wrong_ops,
                                               .lease = wrong_lease};
 
 /* The file backend, which tells of leases ten times as long as those that it keeps. */
-static const flowctl_backend_host *true_host;
+static _Thread_local const flowctl_backend_host *true_host;
 
 static void tell_longer(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_reply *reply) {
     flowctl_lease_reply longer = *reply;
