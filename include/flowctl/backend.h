@@ -13,7 +13,8 @@
  * THREADS. By default each open backend has one thread of its own, which asks and is answered; decisions never wait for it. With FLOWCTL_DRIVE_POLL there is
  * none, and the program calls flowctl_backend_poll from its event loop, as often as it says. All functions here: any thread.
  *
- * FORK. A child holds no lease: its limiters on a backend answer CLOSED, and flowctl_backend_destroy is all that may be done to the backend. Open
+ * FORK. A child holds no lease: its limiters on a backend answer CLOSED, as do sequences and calls of the store; to destroy them, and then the backend, is all that is
+ * of use. The instance is not closed by that: what it has open is the parent's. Open
  * backends and create limiters after the fork.
  */
 #ifndef FLOWCTL_BACKEND_H
@@ -56,8 +57,8 @@ typedef struct flowctl_backend_options {
     flowctl_clock *clock; /**< NULL: flowctl_clock_boottime(). Must outlive the backend. Limiters on it use the same. */
     const flowctl_allocator *allocator; /**< NULL: malloc and free. Copied. */
     flowctl_drive drive;
-    const char *member;       /**< The name of this process for others to see; copied; NULL: host name and process id. */
-    uint64_t call_timeout_ns; /**< A call that is not answered for so long has failed; 0: 1 s. */
+    const char *member; /**< The name of this process for others to see; copied; NULL: host name and process id. */
+    uint64_t call_timeout_ns; /**< A call of store.h that is not answered for so long has failed, however long it may wait; 0: 1 s. */
 } flowctl_backend_options;
 
 #define FLOWCTL_BACKEND_OPTIONS_INIT \
@@ -92,7 +93,10 @@ typedef struct flowctl_backend_probed {
     uint64_t latency_ns; /**< From asking to the answer. */
 } flowctl_backend_probed;
 
-/** Asks the store for something harmless (a lease of nothing, of a limit that is not kept) and waits for the answer, at most so long. @return its status. */
+/**
+ * Asks the store for something harmless and waits for the answer, at most so long: reads a value that nobody writes, or, from a store without values, adds nothing to
+ * a number, or asks for a lease of nothing. @return its status.
+ */
 FLOWCTL_API flowctl_status flowctl_backend_probe(flowctl_backend *backend, uint64_t max_wait_ns,
                                                  flowctl_backend_probed *probed, flowctl_error *err);
 

@@ -45,7 +45,7 @@ FLOWCTL_API flowctl_status flowctl_limiter_pause_at(flowctl_limiter *limiter, ui
 FLOWCTL_API flowctl_status flowctl_limiter_resume(flowctl_limiter *limiter);
 FLOWCTL_API flowctl_status flowctl_limiter_resume_at(flowctl_limiter *limiter, uint64_t now_ns);
 
-/** Empties the bucket: no free burst. Bookings and debt stay. Permits on a receipt can't go back any more. */
+/** Empties the bucket: no free burst. Bookings and debt stay. Permits on a receipt can't go back any more. UNSUPPORTED over a lease (sharing.h). */
 FLOWCTL_API flowctl_status flowctl_limiter_reset(flowctl_limiter *limiter);
 FLOWCTL_API flowctl_status flowctl_limiter_reset_at(flowctl_limiter *limiter, uint64_t now_ns);
 

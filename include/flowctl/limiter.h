@@ -59,8 +59,9 @@ FLOWCTL_API const char *flowctl_verdict_name(flowctl_verdict verdict);
 
 typedef struct flowctl_decision {
     flowctl_verdict verdict;
-    flowctl_status status; /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED; NO_MEMORY (reserve). Not OK always comes with DENY. */
-    uint64_t granted;      /**< Permits charged: the cost, or 0. */
+    flowctl_status status; /**< OK; INVALID_ARGUMENT (NULL handle); CLOSED; SYSTEM (acquire); NO_MEMORY, UNSUPPORTED (reserve). Not OK always
+                                comes with DENY. */
+    uint64_t granted;        /**< Permits charged: the cost, or 0. */
     uint64_t remaining;      /**< Whole permits left after this decision, at now_ns. */
     uint64_t retry_after_ns; /**< DENY: the same request would fit after so long, if nobody else took any. DELAY: until due.
                                   ALLOW: 0. NEVER, and a status that is not OK: FLOWCTL_FOREVER. */

@@ -37,7 +37,7 @@ typedef struct flowctl_listener {
     /** A grant left `near_limit_permits` or less. Once, until at least twice as many (or a full burst) were there again. */
     void (*on_near_limit)(void *context, flowctl_limiter *limiter, uint64_t remaining);
     uint64_t near_limit_permits;
-    /** A shared limit's lease began, ended or came back (sharing.h). By the backend's thread; may not close or destroy, nor call the store. */
+    /** A shared limit's lease began, ended or came back (sharing.h). By a thread of the backend, or the one that polls it; may not close or destroy, nor call the store. */
     void (*on_lease)(void *context, flowctl_limiter *limiter, flowctl_lease_state from, flowctl_lease_state to);
 } flowctl_listener;
 

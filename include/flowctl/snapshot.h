@@ -17,7 +17,7 @@ FLOWCTL_BEGIN
 
 /**
  * Writes a snapshot. `*length` becomes its length, also when `room` is too small (then OUT_OF_RANGE, nothing written; buffer may be NULL
- * with room 0). @return OK, INVALID_ARGUMENT, OUT_OF_RANGE, CLOSED. Any thread; a short lock.
+ * with room 0). @return OK, INVALID_ARGUMENT, OUT_OF_RANGE, CLOSED; UNSUPPORTED over a lease (sharing.h). Any thread; a short lock.
  */
 FLOWCTL_API flowctl_status flowctl_limiter_snapshot(flowctl_limiter *limiter, void *buffer, size_t room, size_t *length,
                                                     flowctl_error *err);
@@ -28,7 +28,7 @@ FLOWCTL_API flowctl_status flowctl_limiter_snapshot_at(flowctl_limiter *limiter,
  * Gives a limiter that has not granted anything yet (call it right after create) the state of a snapshot: what it had, plus what its rate produced in `elapsed_ns`, at most
  * its burst and the limiter's own. Give 0 if it is not known how long it has been. The limiter's own rate and burst stay.
  * @return OK; INVALID_ARGUMENT (used already; another limiter's id; another kind); SYNTAX (damaged, cut short, or no snapshot;
- *         err->offset tells where); OUT_OF_RANGE (a version that this library does not know); CLOSED. On failure nothing has changed.
+ *         err->offset tells where); OUT_OF_RANGE (a version that this library does not know); CLOSED; UNSUPPORTED over a lease. On failure nothing has changed.
  */
 FLOWCTL_API flowctl_status flowctl_limiter_restore(flowctl_limiter *limiter, const void *blob, size_t length,
                                                    uint64_t elapsed_ns, flowctl_error *err);
