@@ -22,6 +22,7 @@
  *                               rate x X if nobody else was lent more meanwhile
  *
  * If all members are cut off, LOCAL_SHARE and REUSE_LAST together stay within burst + rate x W, plus what was out when the store went (at most burst).
+ * A thread that waits already, for more than a share's burst, is served by it once: over by its cost less burst / a.
  * The local bucket of a policy begins empty, but for OPEN. What it grants is counted apart (flowctl_sharing_info.away_permits).
  *
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
