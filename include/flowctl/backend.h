@@ -75,7 +75,7 @@ FLOWCTL_API flowctl_status flowctl_backend_open(const flowctl_backend_options *o
                                                 flowctl_error *err);
 
 /**
- * Ends the thread, closes the store, frees. Its limiters, sequences and health reporters must have been destroyed. NULL-safe. Blocks until a call that is in the
+ * Ends the thread, closes the store, frees. Its limiters and sequences must have been destroyed. NULL-safe. Blocks until a call that is in the
  * store has returned.
  */
 FLOWCTL_API void flowctl_backend_destroy(flowctl_backend *backend);

@@ -28,7 +28,8 @@
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
  * old), else it is forfeited; charges beyond the estimate up to max_debt: the limit may be exceeded by max_debt per member. flowctl_reserve needs bookings in the
  * store: UNSUPPORTED, as are reset, snapshot and restore; name them in `needs` to be told at create. pause and resume are this limiter's own. set_rate, set_burst
- * and set_limit change the settings for all: with the next version, seen by every member in use within one refresh and a round trip, and by one at rest when it renews its lease (ttl / 3). Without its settings told yet, a limiter shows its own.
+ * and set_limit change the settings for all: with the next version, seen by every member in use within one refresh and a round trip, and by one at rest
+ * when it renews its lease (ttl / 3). Without its settings told yet, a limiter shows its own.
  * retry_after_ns of a denial is an estimate: when the next answer of the store may be there.
  */
 #ifndef FLOWCTL_SHARING_H

@@ -42,6 +42,9 @@ static inline uint64_t fc_monotonic_now(void) { return fc_system_now(CLOCK_MONOT
 /* What clock_gettime calls a clock, in one byte; 0: it is not one of the system's. */
 uint8_t fc_clock_system_id(const flowctl_clock *clock);
 
+/* A condition whose timed waits go by CLOCK_MONOTONIC. False if the system has no room for it. */
+bool fc_monotonic_cond_init(pthread_cond_t *condition);
+
 /* False if the system has no room for it. */
 bool fc_sleeper_init(struct fc_sleeper *sleeper);
 void fc_sleeper_cleanup(struct fc_sleeper *sleeper);

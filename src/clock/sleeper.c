@@ -2,14 +2,18 @@
 
 #include <flowctl/rate.h>
 
-bool fc_sleeper_init(struct fc_sleeper *sleeper) {
+bool fc_monotonic_cond_init(pthread_cond_t *condition) {
     pthread_condattr_t attributes;
-    *sleeper = (struct fc_sleeper){.woken = false};
     if (pthread_condattr_init(&attributes) != 0) return false;
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool made = pthread_cond_init(&sleeper->wakeup, &attributes) == 0;
+    bool made = pthread_cond_init(condition, &attributes) == 0;
     pthread_condattr_destroy(&attributes);
-    if (!made) return false;
+    return made;
+}
+
+bool fc_sleeper_init(struct fc_sleeper *sleeper) {
+    *sleeper = (struct fc_sleeper){.woken = false};
+    if (!fc_monotonic_cond_init(&sleeper->wakeup)) return false;
     if (pthread_mutex_init(&sleeper->lock, NULL) == 0) return true;
     pthread_cond_destroy(&sleeper->wakeup);
     return false;

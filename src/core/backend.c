@@ -216,12 +216,7 @@ static flowctl_status check_options(const flowctl_backend_options *o, flowctl_er
 }
 
 static bool make_locks(flowctl_backend *b) {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) return false;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool made = pthread_cond_init(&b->changed, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    if (!made) return false;
+    if (!fc_monotonic_cond_init(&b->changed)) return false;
     if (pthread_mutex_init(&b->lock, NULL) != 0) goto fail;
     if (pthread_mutex_init(&b->driver, NULL) != 0) goto fail_driver;
     if (fc_sleeper_init(&b->sleeper)) return true;

@@ -95,7 +95,7 @@ void fc_calls_send(flowctl_backend *b);
 /* The host's part for calls. */
 void fc_calls_stored(flowctl_backend *b, uint64_t ticket, const flowctl_store_reply *reply);
 void fc_calls_inspected(flowctl_backend *b, uint64_t ticket, flowctl_status status, const flowctl_limit_state *state);
-bool fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_reply *reply);
+void fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_reply *reply);
 void fc_calls_changed(flowctl_backend *b, const char *key);
 
 /*

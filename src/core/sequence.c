@@ -20,13 +20,9 @@ struct flowctl_sequence {
 };
 
 static bool make_locks(flowctl_sequence *s) {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) return false;
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool made = pthread_cond_init(&s->changed, &attributes) == 0;
-    pthread_condattr_destroy(&attributes);
-    if (made && pthread_mutex_init(&s->lock, NULL) == 0) return true;
-    if (made) pthread_cond_destroy(&s->changed);
+    if (!fc_monotonic_cond_init(&s->changed)) return false;
+    if (pthread_mutex_init(&s->lock, NULL) == 0) return true;
+    pthread_cond_destroy(&s->changed);
     return false;
 }
 

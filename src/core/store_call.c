@@ -112,7 +112,7 @@ void fc_calls_stored(flowctl_backend *b, uint64_t ticket, const flowctl_store_re
     pthread_mutex_unlock(&b->lock);
 }
 
-bool fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_reply *reply) {
+void fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_reply *reply) {
     pthread_mutex_lock(&b->lock);
     struct fc_call *c = find(b, ticket);
     if (c != NULL) {
@@ -120,7 +120,6 @@ bool fc_calls_leased(flowctl_backend *b, uint64_t ticket, const flowctl_lease_re
         finish(b, c);
     }
     pthread_mutex_unlock(&b->lock);
-    return c != NULL;
 }
 
 void fc_calls_inspected(flowctl_backend *b, uint64_t ticket, flowctl_status status, const flowctl_limit_state *state) {
