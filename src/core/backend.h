@@ -18,11 +18,12 @@ struct fc_leased;
 struct fc_call {
     struct fc_call *next;
     uint64_t ticket;
-    enum { FC_CALL_GET, FC_CALL_PUT, FC_CALL_INCREMENT, FC_CALL_INSPECT, FC_CALL_LEASE } kind;
+    enum { FC_CALL_GET, FC_CALL_PUT, FC_CALL_INCREMENT, FC_CALL_INSPECT, FC_CALL_LEASE, FC_CALL_WATCH } kind;
     const char *key;
     const flowctl_store_put *put;
     const flowctl_lease_ask *ask;
     uint64_t by;
+    bool on;      /* watch */
     void *buffer; /* get */
     size_t room;
     flowctl_inspector *inspector;
