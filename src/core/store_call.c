@@ -23,7 +23,7 @@ static void wait_a_while(flowctl_backend *b, const struct fc_call *call, uint64_
     uint64_t now_ns = fc_monotonic_now(), step_ns = now_ns + FLOWCTL_NS_PER_MS;
     if (b->drive == FLOWCTL_DRIVE_POLL) {
         pthread_mutex_unlock(&b->lock);
-        fc_backend_drive(b);
+        fc_backend_assist(b);
         pthread_mutex_lock(&b->lock);
         if (finished(call)) return;
     }
