@@ -3,6 +3,10 @@
 #include "examples/backend_file.h"
 #include "text.h"
 
+#ifdef FLOWCTL_WITH_REDIS
+#include <flowctl/redis.h>
+#endif
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +60,22 @@ static flowctl_status find_file(const struct fct_backend_url *url, flowctl_error
     return fail(err, FLOWCTL_NOT_FOUND, "%.160s: %s", (const char *)url->config, strerror(errno));
 }
 
+/* ---- redis://, redis+unix:// ---- */
+
+#ifdef FLOWCTL_WITH_REDIS
+static flowctl_status read_redis(struct fct_backend_url *url, const char *rest, flowctl_error *err) {
+    flowctl_redis_options *options = malloc(sizeof *options);
+    (void)rest;
+    if (options == NULL) return fail(err, FLOWCTL_NO_MEMORY, "no memory");
+    flowctl_redis_options_init(options, sizeof *options);
+    options->url = url->text; /* what is wrong with it, opening tells */
+    url->ops = flowctl_redis_backend();
+    url->owned = options;
+    url->config = options;
+    return FLOWCTL_OK;
+}
+#endif
+
 /* ---- the table ---- */
 
 static const struct scheme {
@@ -65,6 +85,10 @@ static const struct scheme {
 } schemes[] = {
     {"memory:", "memory:", read_memory, NULL},
     {"file:", "file:PATH", read_file, find_file},
+#ifdef FLOWCTL_WITH_REDIS
+    {"redis:", "redis://HOST[:PORT][/DATABASE]", read_redis, NULL},
+    {"redis+unix:", "redis+unix://SOCKET", read_redis, NULL},
+#endif
 };
 #define SCHEMES (sizeof schemes / sizeof *schemes)
 

@@ -3,6 +3,7 @@
  *
  *     memory:                   this process only
  *     file:PATH, file:///PATH   a file, for the processes of one machine (examples/backend_file.c)
+ *     redis://…, redis+unix://… a Redis or Valkey server (flowctl/redis.h)
  *
  * A scheme is a row in a table; another backend is another row.
  */

@@ -11,7 +11,8 @@
  * capability bits; a limiter that needs more is refused at create, by name.
  *
  * THREADS. By default each open backend has one thread of its own, which asks and is answered; decisions never wait for it. With FLOWCTL_DRIVE_POLL there is
- * none, and the program calls flowctl_backend_poll from its event loop, as often as it says. All functions here: any thread.
+ * none, and the program calls flowctl_backend_poll from its event loop, as often as it says, and whenever flowctl_backend_descriptor is readable. All functions
+ * here: any thread.
  *
  * FORK. A child holds no lease: its limiters on a backend answer CLOSED, as do sequences and calls of the store; to destroy them, and then the backend, is all that is
  * of use. The instance is not closed by that: what it has open is the parent's. Open
@@ -102,6 +103,13 @@ FLOWCTL_API flowctl_status flowctl_backend_probe(flowctl_backend *backend, uint6
 
 /** With FLOWCTL_DRIVE_POLL: does what is due. @return the time at which to call again, at the latest, by the backend's clock. */
 FLOWCTL_API uint64_t flowctl_backend_poll(flowctl_backend *backend);
+
+/**
+ * With FLOWCTL_DRIVE_POLL: a descriptor that is readable when flowctl_backend_poll should be called, before the time that it told: an answer is there, or a
+ * decision in another thread was short. Wait for it (poll, epoll), and leave the rest to flowctl_backend_poll; take it out of the event loop before flowctl_backend_destroy.
+ * @return -1 if there is none: the backend can't (then poll now and then), it has a thread, or is NULL.
+ */
+FLOWCTL_API int flowctl_backend_descriptor(const flowctl_backend *backend);
 
 /**
  * The embedded default: limits in this process's own memory, shared by limiters of the same id on the same open backend. Answers at once. Can do

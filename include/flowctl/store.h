@@ -42,7 +42,7 @@ FLOWCTL_API flowctl_status flowctl_store_increment(flowctl_backend *backend, con
 /** Called when a watched value may have changed, by the backend's thread; it may not call the store. */
 typedef void flowctl_watcher(void *context, const char *key);
 
-/** Watches a key, one watcher for each; NULL ends it. @return OK; UNSUPPORTED; NO_MEMORY; INVALID_ARGUMENT. */
+/** Watches a key, one watcher for each; NULL ends it. @return OK; UNSUPPORTED; UNAVAILABLE; TIMED_OUT; NO_MEMORY; INVALID_ARGUMENT. */
 FLOWCTL_API flowctl_status flowctl_store_watch(flowctl_backend *backend, const char *key, flowctl_watcher *watcher,
                                                void *context, flowctl_error *err);
 

@@ -106,10 +106,20 @@ static const flowctl_backend_host host = {
 
 /* ---- driving ---- */
 
+/* Whoever sleeps until the next pass makes it now. */
+static void rouse(flowctl_backend *b) {
+    if (b->waits) b->ops->interrupt(b->instance);
+    else if (b->drive == FLOWCTL_DRIVE_THREAD) fc_sleeper_wake(&b->sleeper);
+}
+
 void fc_backend_wake(flowctl_backend *b, uint64_t due_ns) {
-    if (due_ns >= atomic_load(&b->awake_at_ns)) return;
-    atomic_store(&b->awake_at_ns, due_ns);
-    if (b->drive == FLOWCTL_DRIVE_THREAD) fc_sleeper_wake(&b->sleeper);
+    if (atomic_load(&b->orphan)) return; /* what would be interrupted is the parent's */
+    uint64_t awake_ns = atomic_load(&b->awake_at_ns);
+    while (due_ns < awake_ns) {
+        if (!atomic_compare_exchange_weak(&b->awake_at_ns, &awake_ns, due_ns)) continue;
+        rouse(b);
+        return;
+    }
 }
 
 /* Drives the members that are due. Under the lock, which is given up meanwhile; the table may grow then, and members come and go. */
@@ -165,11 +175,22 @@ uint64_t fc_backend_drive(flowctl_backend *b) {
     return next_ns;
 }
 
+void fc_backend_assist(flowctl_backend *b) {
+    fc_backend_drive(b);
+    /* Also if nothing is due sooner: this pass may have taken the readiness of the descriptor from the one that polls. */
+    if (b->waits) b->ops->interrupt(b->instance);
+}
+
+static void sleep_until(flowctl_backend *b, uint64_t until_ns) {
+    if (b->waits) b->ops->wait(b->instance, until_ns);
+    else b->clock->ops->sleep(b->clock, &b->sleeper, until_ns);
+}
+
 static void *run(void *argument) {
     flowctl_backend *b = argument;
     while (!atomic_load(&b->stopping)) {
         uint64_t next_ns = fc_backend_drive(b);
-        if (!atomic_load(&b->stopping)) b->clock->ops->sleep(b->clock, &b->sleeper, next_ns);
+        if (!atomic_load(&b->stopping)) sleep_until(b, next_ns);
     }
     return NULL;
 }
@@ -177,6 +198,29 @@ static void *run(void *argument) {
 uint64_t flowctl_backend_poll(flowctl_backend *b) {
     if (b == NULL || atomic_load(&b->orphan)) return FLOWCTL_FOREVER;
     return b->drive == FLOWCTL_DRIVE_POLL ? fc_backend_drive(b) : FLOWCTL_FOREVER;
+}
+
+int flowctl_backend_descriptor(const flowctl_backend *b) {
+    return b == NULL || atomic_load(&b->orphan) ? -1 : b->descriptor;
+}
+
+/* ---- decorators ---- */
+
+static flowctl_backend_base *inside(const flowctl_backend_base *base) {
+    return base->ops->inner != NULL ? base->ops->inner(base) : NULL;
+}
+
+/* A decorator waits by what it decorates. */
+static bool can_wait(const flowctl_backend_base *base) {
+    while (base != NULL && base->ops->wait != NULL) base = inside(base);
+    return base == NULL;
+}
+
+flowctl_backend_base *flowctl_backend_instance(flowctl_backend *b, const flowctl_backend_ops *ops) {
+    if (b == NULL || atomic_load(&b->orphan)) return NULL;
+    flowctl_backend_base *base = b->instance;
+    while (base != NULL && base->ops != ops) base = inside(base);
+    return base;
 }
 
 /* ---- opening ---- */
@@ -260,6 +304,7 @@ static flowctl_backend *prepare(const flowctl_backend_options *o, const flowctl_
     b->allocator = *allocator;
     b->clock = o->clock != NULL ? o->clock : flowctl_clock_boottime();
     b->drive = o->drive;
+    b->descriptor = -1;
     b->call_timeout_ns = o->call_timeout_ns != 0 ? o->call_timeout_ns : DEFAULT_TIMEOUT_NS;
     name_member(b, o->member);
     b->instance = fc_allocate(allocator, o->ops->instance_bytes);
@@ -288,6 +333,9 @@ flowctl_status flowctl_backend_open(const flowctl_backend_options *options, flow
     status = b->ops->open(b->instance, options->config, err);
     if (status != FLOWCTL_OK) goto fail;
     b->capabilities = b->ops->able != NULL ? b->ops->able(b->instance) : flowctl_backend_ops_capabilities(b->ops);
+    b->waits = can_wait(b->instance);
+    if (b->waits && b->ops->descriptor != NULL && b->drive == FLOWCTL_DRIVE_POLL)
+        b->descriptor = b->ops->descriptor(b->instance);
     fc_fork_enter(b);
     if (b->drive == FLOWCTL_DRIVE_THREAD && pthread_create(&b->thread, NULL, run, b) != 0) {
         fc_fork_leave(b);
@@ -308,8 +356,7 @@ void flowctl_backend_destroy(flowctl_backend *b) {
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     if (!atomic_load(&b->orphan)) {
         atomic_store(&b->stopping, true);
-        fc_sleeper_wake(&b->sleeper);
-        if (b->drive == FLOWCTL_DRIVE_THREAD) pthread_join(b->thread, NULL);
+        if (b->drive == FLOWCTL_DRIVE_THREAD) rouse(b), pthread_join(b->thread, NULL);
         fc_backend_drive(b); /* the last farewells */
         b->ops->close(b->instance);
         fc_fork_leave(b);

@@ -18,11 +18,12 @@ struct fc_leased;
 struct fc_call {
     struct fc_call *next;
     uint64_t ticket;
-    enum { FC_CALL_GET, FC_CALL_PUT, FC_CALL_INCREMENT, FC_CALL_INSPECT, FC_CALL_LEASE } kind;
+    enum { FC_CALL_GET, FC_CALL_PUT, FC_CALL_INCREMENT, FC_CALL_INSPECT, FC_CALL_LEASE, FC_CALL_WATCH } kind;
     const char *key;
     const flowctl_store_put *put;
     const flowctl_lease_ask *ask;
     uint64_t by;
+    bool on;      /* watch */
     void *buffer; /* get */
     size_t room;
     flowctl_inspector *inspector;
@@ -54,6 +55,8 @@ struct flowctl_backend {
     flowctl_clock *clock;
     uint32_t capabilities;
     flowctl_drive drive;
+    bool waits;     /* has `wait` and `interrupt` */
+    int descriptor; /* -1: none */
     uint64_t call_timeout_ns;
     char member[FLOWCTL_MEMBER_NAME_MAX + 1];
 
@@ -69,18 +72,21 @@ struct flowctl_backend {
 
     struct fc_sleeper sleeper; /* the thread's */
     pthread_t thread;
-    _Atomic uint64_t awake_at_ns;            /* by the backend's clock */
+    _Atomic uint64_t awake_at_ns;            /* when the next pass is planned, by the backend's clock */
     _Atomic bool stopping, orphan;           /* orphan: in the child of a fork */
     struct flowctl_backend *next, *previous; /* all open backends (core/fork.c) */
 };
 
 static inline uint64_t fc_backend_now(const flowctl_backend *b) { return b->clock->ops->now(b->clock); }
 
-/* Somebody wants to be driven at `due_ns`. Any thread; takes a leaf lock, and only if it is sooner than planned. */
+/* Somebody wants to be driven at `due_ns`. Any thread; takes a leaf lock or interrupts, and only if it is sooner than planned. */
 void fc_backend_wake(flowctl_backend *b, uint64_t due_ns);
 
 /* One pass. Returns when the next is due. */
 uint64_t fc_backend_drive(flowctl_backend *b);
+
+/* One pass by another thread than the one that polls, with FLOWCTL_DRIVE_POLL. That one looks again, since what it was told may be so no longer. */
+void fc_backend_assist(flowctl_backend *b);
 
 /* The table of members. Leaving returns once no thread is inside. */
 flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased);

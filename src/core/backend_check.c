@@ -45,12 +45,18 @@ static const char *missing_slot(const flowctl_backend_ops *ops) {
     if (ops->get == NULL && ops->put != NULL) return "get";
     if (ops->put == NULL && ops->get != NULL) return "put";
     if (ops->get == NULL && ops->watch != NULL) return "get";
+    if (ops->wait == NULL && ops->interrupt != NULL) return "wait";
+    if (ops->interrupt == NULL && (ops->wait != NULL || ops->descriptor != NULL)) return "interrupt";
+    if (ops->poll == NULL && ops->wait != NULL) return "poll";
     return NULL;
 }
 
 static const char *why(const flowctl_backend_ops *ops, const char *slot) {
     if (strcmp(slot, "put") == 0) return "get needs it";
     if (strcmp(slot, "get") == 0) return ops->put != NULL ? "put needs it" : "watch needs it";
+    if (strcmp(slot, "wait") == 0) return "interrupt needs it";
+    if (strcmp(slot, "interrupt") == 0) return ops->wait != NULL ? "wait needs it" : "descriptor needs it";
+    if (strcmp(slot, "poll") == 0) return "wait needs it";
     return "every backend needs it";
 }
 

@@ -188,13 +188,18 @@ flowctl_status flowctl_limiter_sharing(flowctl_limiter *l, flowctl_sharing_info 
     return flowctl_limiter_sharing_at(l, info, l == NULL ? 0 : fc_limiter_now(l));
 }
 
+/* With FLOWCTL_DRIVE_POLL nobody else may be driving. */
+static void poll_for(flowctl_backend *b) {
+    if (b->drive == FLOWCTL_DRIVE_POLL && !atomic_load(&b->orphan)) fc_backend_assist(b);
+}
+
 flowctl_status flowctl_limiter_wait_ready(flowctl_limiter *l, uint64_t max_wait_ns) {
     if (l == NULL) return FLOWCTL_INVALID_ARGUMENT;
     uint64_t now_ns = fc_monotonic_now(),
              until_ns = max_wait_ns > FLOWCTL_FOREVER - now_ns ? FLOWCTL_FOREVER : now_ns + max_wait_ns;
     for (;;) {
         flowctl_sharing_info info;
-        if (l->leased != NULL) flowctl_backend_poll(l->leased->backend);
+        if (l->leased != NULL) poll_for(l->leased->backend);
         flowctl_status status = flowctl_limiter_sharing(l, &info);
         if (status != FLOWCTL_OK) return status;
         bool ready = info.state == FLOWCTL_LEASE_LOCAL || (info.state == FLOWCTL_LEASE_ACTIVE && info.quarantine_ns == 0);

@@ -23,7 +23,7 @@ static void wait_a_while(flowctl_backend *b, const struct fc_call *call, uint64_
     uint64_t now_ns = fc_monotonic_now(), step_ns = now_ns + FLOWCTL_NS_PER_MS;
     if (b->drive == FLOWCTL_DRIVE_POLL) {
         pthread_mutex_unlock(&b->lock);
-        fc_backend_drive(b);
+        fc_backend_assist(b);
         pthread_mutex_lock(&b->lock);
         if (finished(call)) return;
     }
@@ -60,6 +60,12 @@ flowctl_status fc_call_wait(flowctl_backend *b, struct fc_call *call, uint64_t m
 
 /* ---- sending ---- */
 
+/* Answered by its return. */
+static void send_watch(flowctl_backend *b, const struct fc_call *c) {
+    flowctl_store_reply reply = {.size = sizeof reply, .status = b->ops->watch(b->instance, c->key, c->on)};
+    fc_calls_stored(b, c->ticket, &reply);
+}
+
 static void send(flowctl_backend *b, struct fc_call *c) {
     switch (c->kind) {
     case FC_CALL_GET: b->ops->get(b->instance, c->ticket, c->key); break;
@@ -67,6 +73,7 @@ static void send(flowctl_backend *b, struct fc_call *c) {
     case FC_CALL_INCREMENT: b->ops->increment(b->instance, c->ticket, c->key, c->by); break;
     case FC_CALL_INSPECT: b->ops->inspect(b->instance, c->ticket, c->key); break;
     case FC_CALL_LEASE: b->ops->lease(b->instance, c->ticket, c->ask); break;
+    case FC_CALL_WATCH: send_watch(b, c); break;
     }
 }
 
@@ -276,9 +283,8 @@ flowctl_status flowctl_store_watch(flowctl_backend *b, const char *key, flowctl_
     if (watcher == NULL) forget_watch(b, w);
     pthread_mutex_unlock(&b->lock);
     if (watcher != NULL && w == NULL) return explain(b, FLOWCTL_NO_MEMORY, "watch", key, err);
-    pthread_mutex_lock(&b->driver);
-    status = b->ops->watch(b->instance, key, watcher != NULL);
-    pthread_mutex_unlock(&b->driver);
+    struct fc_call call = {.kind = FC_CALL_WATCH, .key = key, .on = watcher != NULL};
+    status = fc_call_wait(b, &call, FLOWCTL_FOREVER);
     if (status != FLOWCTL_OK && watcher != NULL) {
         pthread_mutex_lock(&b->lock);
         forget_watch(b, find_watch(b, key));

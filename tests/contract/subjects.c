@@ -1,5 +1,6 @@
 #include "subjects.h"
 
+#include <flowctl/redis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,4 +25,18 @@ void fresh_file(void) {
         snprintf(path, sizeof path, "%s/limits", folder);
     }
     unlink(path);
+}
+
+static flowctl_redis_options redis = FLOWCTL_REDIS_OPTIONS_INIT;
+
+const void *redis_config(void) { return &redis; }
+
+void fresh_redis(void) {
+    static char prefix[FLOWCTL_REDIS_PREFIX_MAX + 1];
+    static unsigned count;
+    redis.url = getenv("FLOWCTL_TEST_REDIS");
+    if (redis.url == NULL)
+        fprintf(stderr, "FLOWCTL_TEST_REDIS is not set: run this by tests/servers/with_redis.py\n"), exit(1);
+    snprintf(prefix, sizeof prefix, "exam:%d:%u:", (int)getpid(), ++count);
+    redis.key_prefix = prefix;
 }

@@ -12,6 +12,11 @@
 /* For those without configuration. */
 const void *no_config(void);
 
+/* Options of the server that FLOWCTL_TEST_REDIS names, which has to be there; `fresh_redis`: with keys of their own. */
+const void *redis_config(void);
+void fresh_redis(void);
+#define REDIS_CAPABILITIES FILE_CAPABILITIES
+
 /* The path of a file in a folder of this test's own, which is gone when it ends; `fresh_file`: another one. */
 const void *file_config(void);
 void fresh_file(void);

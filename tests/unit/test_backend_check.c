@@ -61,6 +61,28 @@ static void test_odd(void **state) {
     refused(ops, FLOWCTL_INVALID_ARGUMENT, "COUNT");
 }
 
+static void no_wait(flowctl_backend_base *base, uint64_t until_ns) { (void)base, (void)until_ns; }
+static void no_interrupt(flowctl_backend_base *base) { (void)base; }
+static int no_descriptor(const flowctl_backend_base *base) { return (void)base, -1; }
+static uint64_t no_poll(flowctl_backend_base *base, uint64_t now_ns) { return (void)base, (void)now_ns, FLOWCTL_FOREVER; }
+
+static void test_sleeping(void **state) {
+    (void)state;
+    flowctl_backend_ops ops = *whole();
+    ops.poll = no_poll, ops.wait = no_wait, ops.interrupt = no_interrupt, ops.descriptor = no_descriptor;
+    assert_int_equal(flowctl_backend_check(&ops, NULL), FLOWCTL_OK);
+    ops.descriptor = NULL;
+    assert_int_equal(flowctl_backend_check(&ops, NULL), FLOWCTL_OK);
+    ops.poll = NULL;
+    refused(ops, FLOWCTL_INVALID_ARGUMENT, "poll: NULL; wait needs it");
+    ops.poll = no_poll, ops.interrupt = NULL;
+    refused(ops, FLOWCTL_INVALID_ARGUMENT, "interrupt: NULL; wait needs it");
+    ops.wait = NULL, ops.descriptor = no_descriptor;
+    refused(ops, FLOWCTL_INVALID_ARGUMENT, "interrupt: NULL; descriptor needs it");
+    ops.interrupt = no_interrupt;
+    refused(ops, FLOWCTL_INVALID_ARGUMENT, "wait: NULL; interrupt needs it");
+}
+
 static void test_capabilities(void **state) {
     (void)state;
     flowctl_backend_ops ops = *whole();
@@ -79,10 +101,8 @@ static void test_capabilities(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_odd),
-        cmocka_unit_test(test_capabilities),
+        cmocka_unit_test(test_whole),    cmocka_unit_test(test_missing),      cmocka_unit_test(test_odd),
+        cmocka_unit_test(test_sleeping), cmocka_unit_test(test_capabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

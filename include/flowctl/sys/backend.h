@@ -15,8 +15,12 @@
  * times out, one that is answered twice or late is ignored, except that a lease reply that comes late still counts for what it says. `close` returns when
  * no answer will be given any more.
  *
- * THREADS. Slots are called by one thread at a time (the backend's own, or the one inside flowctl_backend_poll), and never by one that decides. A slot may
- * take as long as its store takes; but while it does, no other limit of this backend is refilled: a backend that waits for a network answers later.
+ * THREADS. Slots are called by one thread at a time (the backend's own, or the one inside flowctl_backend_poll), and never by one that decides; but for
+ * `interrupt`. A slot may take as long as its store takes; but while it does, no other limit of this backend is refilled: a backend that waits for a network
+ * answers later.
+ *
+ * SLEEPING. With nothing to do the backend's thread sleeps. A backend that has something to wait for, as a socket, needs no thread of its own if it has `wait` and
+ * `interrupt`: then its thread sleeps in `wait`, and calls `poll` after it. With FLOWCTL_DRIVE_POLL the program sleeps, in its event loop, by the `descriptor`.
  *
  * STABILITY. Slots are only added at the end; `size` and `version` say which there are. See docs/api-stability.md, and docs/writing-a-backend.md for a walk
  * through examples/backend_file.c.
@@ -121,6 +125,24 @@ typedef void flowctl_backend_inspect_fn(flowctl_backend_base *base, uint64_t tic
 typedef uint32_t flowctl_backend_able_fn(const flowctl_backend_base *base);
 /** Does what is due. Returns when to be called again, at the latest (FLOWCTL_FOREVER: when asked for). */
 typedef uint64_t flowctl_backend_poll_fn(flowctl_backend_base *base, uint64_t now_ns);
+/**
+ * Sleeps until the backend's clock reads `until_ns` (FLOWCTL_FOREVER: no limit), or there is something for `poll` to do, or `interrupt` was called since it returned last: then
+ * it returns at once. To return for no reason does no harm. Only with FLOWCTL_DRIVE_THREAD.
+ */
+typedef void flowctl_backend_wait_fn(flowctl_backend_base *base, uint64_t until_ns);
+/**
+ * Makes `wait` return, and `descriptor` readable until the next `poll`. Any thread, several at once, also while another slot runs; not before `open` nor after `close`
+ * has returned, and not in the child of a fork. Quick: it may be called for a decision that was denied, and with locks held that answers take, so whatever it locks must not be
+ * held while answering.
+ */
+typedef void flowctl_backend_interrupt_fn(flowctl_backend_base *base);
+/**
+ * A descriptor that is readable while there is something for `poll` to do, or `interrupt` was called since the last `poll`; always the same one. -1: none. Called once, after
+ * `open`, with FLOWCTL_DRIVE_POLL.
+ */
+typedef int flowctl_backend_descriptor_fn(const flowctl_backend_base *base);
+/** For decorators: the instance inside. A decorator's `wait` and `interrupt` are only used if the one inside has them, too. */
+typedef flowctl_backend_base *flowctl_backend_inner_fn(const flowctl_backend_base *base);
 
 typedef struct flowctl_backend_ops {
     size_t size;
@@ -138,6 +160,10 @@ typedef struct flowctl_backend_ops {
     flowctl_backend_inspect_fn *inspect;
     flowctl_backend_poll_fn *poll;
     flowctl_backend_able_fn *able;
+    flowctl_backend_wait_fn *wait;             /**< With interrupt; needs poll. */
+    flowctl_backend_interrupt_fn *interrupt;   /**< With wait. */
+    flowctl_backend_descriptor_fn *descriptor; /**< Needs interrupt. */
+    flowctl_backend_inner_fn *inner;
     /* Version 1 ends here. */
 } flowctl_backend_ops;
 
@@ -149,6 +175,12 @@ FLOWCTL_API flowctl_status flowctl_backend_check(const flowctl_backend_ops *ops,
 
 /** The capability bits of a vtable: those it states, and those that its slots show. */
 FLOWCTL_API uint32_t flowctl_backend_ops_capabilities(const flowctl_backend_ops *ops);
+
+/**
+ * The instance of an open backend, if it is one of `ops`, or decorates one that is; NULL otherwise, and in the child of a fork. For backends with calls of their own
+ * that take a flowctl_backend. Any thread: what such a call shares with slots, the backend has to lock.
+ */
+FLOWCTL_API flowctl_backend_base *flowctl_backend_instance(flowctl_backend *backend, const flowctl_backend_ops *ops);
 
 FLOWCTL_END
 #endif

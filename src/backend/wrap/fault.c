@@ -244,6 +244,27 @@ static uint64_t fault_poll(flowctl_backend_base *base, uint64_t now_ns) {
     return inner_ns < due_ns ? inner_ns : due_ns;
 }
 
+/* ---- sleeping ---- */
+
+/* Only called if the inner backend has them. */
+static void fault_wait(flowctl_backend_base *base, uint64_t until_ns) {
+    flowctl_backend_base *inner = ((struct fault *)base)->inner.base;
+    inner->ops->wait(inner, until_ns);
+}
+
+static void fault_interrupt(flowctl_backend_base *base) {
+    flowctl_backend_base *inner = ((struct fault *)base)->inner.base;
+    inner->ops->interrupt(inner);
+}
+
+static int fault_descriptor(const flowctl_backend_base *base) {
+    return fc_inner_descriptor(&((const struct fault *)base)->inner);
+}
+
+static flowctl_backend_base *fault_inner(const flowctl_backend_base *base) {
+    return ((const struct fault *)base)->inner.base;
+}
+
 /* ---- from open to close ---- */
 
 static flowctl_status fault_open(flowctl_backend_base *base, const void *config, flowctl_error *err) {
@@ -296,6 +317,10 @@ const flowctl_backend_ops *flowctl_fault_backend(void) {
         .inspect = fault_inspect,
         .poll = fault_poll,
         .able = fault_able,
+        .wait = fault_wait,
+        .interrupt = fault_interrupt,
+        .descriptor = fault_descriptor,
+        .inner = fault_inner,
     };
     return &ops;
 }

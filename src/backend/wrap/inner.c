@@ -66,5 +66,9 @@ uint64_t fc_inner_poll(struct fc_inner *inner, uint64_t now_ns) {
     return inner->base->ops->poll != NULL ? inner->base->ops->poll(inner->base, now_ns) : FLOWCTL_FOREVER;
 }
 
+int fc_inner_descriptor(const struct fc_inner *inner) {
+    return inner->base->ops->descriptor != NULL ? inner->base->ops->descriptor(inner->base) : -1;
+}
+
 void fc_outer_wake(flowctl_backend_base *inner) { flowctl_ask_for_poll(fc_outer(inner)); }
 uint64_t fc_outer_now(flowctl_backend_base *inner) { return flowctl_backend_time(fc_outer(inner)); }

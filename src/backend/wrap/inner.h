@@ -23,6 +23,7 @@ void fc_inner_increment(struct fc_inner *inner, uint64_t ticket, const char *key
 flowctl_status fc_inner_watch(struct fc_inner *inner, const char *key, bool on);
 void fc_inner_inspect(struct fc_inner *inner, uint64_t ticket, const char *limit);
 uint64_t fc_inner_poll(struct fc_inner *inner, uint64_t now_ns);
+int fc_inner_descriptor(const struct fc_inner *inner);
 
 /* For slots of a decorator's host that have nothing to do but pass on. */
 void fc_outer_wake(flowctl_backend_base *inner);

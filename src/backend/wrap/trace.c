@@ -131,6 +131,27 @@ static void changed(flowctl_backend_base *inner, const char *key) {
     flowctl_tell_changed(fc_outer(inner), key);
 }
 
+/* ---- sleeping ---- */
+
+/* Only called if the inner backend has them. */
+static void trace_wait(flowctl_backend_base *base, uint64_t until_ns) {
+    flowctl_backend_base *inner = ((struct trace *)base)->inner.base;
+    inner->ops->wait(inner, until_ns);
+}
+
+static void trace_interrupt(flowctl_backend_base *base) {
+    flowctl_backend_base *inner = ((struct trace *)base)->inner.base;
+    inner->ops->interrupt(inner);
+}
+
+static int trace_descriptor(const flowctl_backend_base *base) {
+    return fc_inner_descriptor(&((const struct trace *)base)->inner);
+}
+
+static flowctl_backend_base *trace_inner(const flowctl_backend_base *base) {
+    return ((const struct trace *)base)->inner.base;
+}
+
 /* ---- from open to close ---- */
 
 static flowctl_status trace_open(flowctl_backend_base *base, const void *config, flowctl_error *err) {
@@ -174,6 +195,10 @@ const flowctl_backend_ops *flowctl_trace_backend(void) {
         .inspect = trace_inspect,
         .poll = trace_poll,
         .able = trace_able,
+        .wait = trace_wait,
+        .interrupt = trace_interrupt,
+        .descriptor = trace_descriptor,
+        .inner = trace_inner,
     };
     return &ops;
 }

@@ -1,0 +1,131 @@
+/* An ask as the arguments of lease.lua, and its answer as a reply. */
+#include "redis.h"
+
+#include <flowctl/sys/ledger.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BURST_MAX (UINT64_C(1) << 50)
+#define EXACT_MAX (UINT64_C(1) << 52) /* of what doubles count exactly, half: sums of two have to be exact too */
+
+/* ---- arguments ---- */
+
+void fc_redis_add_bytes(struct fc_redis_arguments *a, const void *bytes, size_t count) {
+    char *to = a->text + a->used;
+    memcpy(to, bytes, count);
+    a->used += count;
+    a->argv[a->count] = to;
+    a->lengths[a->count++] = count;
+}
+
+void fc_redis_add_text(struct fc_redis_arguments *a, const char *text) { fc_redis_add_bytes(a, text, strlen(text)); }
+
+void fc_redis_add_number(struct fc_redis_arguments *a, uint64_t number) {
+    char text[24];
+    fc_redis_add_bytes(a, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, number));
+}
+
+void fc_redis_add_key(struct fc_redis_arguments *a, const char *prefix, const char *kind, const char *name) {
+    char key[FLOWCTL_REDIS_PREFIX_MAX + FLOWCTL_STORE_KEY_MAX + 8];
+    fc_redis_add_bytes(a, key, (size_t)snprintf(key, sizeof key, "%s%s{%s}", prefix, kind, name));
+}
+
+/* ---- the rate, as p / q permits per microsecond, and what a permit's part is counted in: q x g ---- */
+
+static uint64_t common_divisor(uint64_t a, uint64_t b) {
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b, b = rest;
+    }
+    return a;
+}
+
+static void add_rate(struct fc_redis_arguments *a, flowctl_rate rate) {
+    uint64_t permits = rate.permits, unit = 1000, period = rate.period_ns, g;
+    if (period > EXACT_MAX) unit = 1, period = period / 1000 + (period % 1000 != 0);
+    g = common_divisor(permits, period);
+    /* Too fine for a double: the rate becomes a little less. */
+    if (permits / g > EXACT_MAX / unit) permits /= g, period /= g;
+    while (permits > EXACT_MAX / unit) permits /= 2, period = period / 2 + period % 2;
+    g = common_divisor(permits * unit, period);
+    uint64_t terms[2] = {rate.permits, rate.period_ns};
+    fc_redis_add_bytes(a, terms, sizeof terms);
+    fc_redis_add_number(a, permits * unit / g);
+    fc_redis_add_number(a, period / g);
+    fc_redis_add_number(a, g);
+}
+
+/* ---- an ask ---- */
+
+flowctl_status fc_redis_check_ask(const flowctl_lease_ask *ask) {
+    flowctl_ledger none;
+    flowctl_lease_reply reply = {.size = sizeof reply};
+    size_t length = ask->limit == NULL ? 0 : strlen(ask->limit);
+    if (length == 0 || length > FLOWCTL_LIMIT_ID_MAX) return FLOWCTL_INVALID_ARGUMENT;
+    /* What no ledger takes. */
+    flowctl_ledger_init(&none, 0, 1, FLOWCTL_LEDGER_FIRST);
+    flowctl_ledger_ask(&none, ask, 0, 1, &reply);
+    if (reply.status != FLOWCTL_OK && reply.status != FLOWCTL_NO_MEMORY) return reply.status;
+    bool fits = ask->terms.burst <= BURST_MAX && ask->terms.version <= 2 * EXACT_MAX && ask->seq <= EXACT_MAX;
+    return fits ? FLOWCTL_OK : FLOWCTL_OUT_OF_RANGE;
+}
+
+void fc_redis_add_ask(struct fc_redis_arguments *a, const flowctl_lease_ask *ask) {
+    char session[33], identity[17] = "0";
+    snprintf(session, sizeof session, "%016" PRIx64 "%016" PRIx64, ask->session.hi, ask->session.lo);
+    if (ask->seen_identity != 0) snprintf(identity, sizeof identity, "%016" PRIx64, ask->seen_identity);
+    fc_redis_add_text(a, "lease");
+    fc_redis_add_text(a, session);
+    fc_redis_add_bytes(a, ask->member, ask->member == NULL ? 0 : strnlen(ask->member, FLOWCTL_MEMBER_NAME_MAX));
+    fc_redis_add_text(a, ask->leaves ? "1" : "0");
+    fc_redis_add_number(a, ask->seq);
+    fc_redis_add_number(a, ask->want);
+    fc_redis_add_number(a, ask->need);
+    fc_redis_add_number(a, ask->used);
+    fc_redis_add_number(a, ask->back);
+    fc_redis_add_text(a, identity);
+    fc_redis_add_number(a, ask->seen_clk_ns / 1000);
+    fc_redis_add_number(a, ask->since_ns / 1000);
+    add_rate(a, ask->terms.rate);
+    fc_redis_add_number(a, ask->terms.burst);
+    fc_redis_add_number(a, ask->terms.ttl_ns / 1000);
+    fc_redis_add_number(a, ask->terms.version);
+}
+
+/* ---- an answer ---- */
+
+enum { DEAD, GRANT, GRANTED, LEASE, RETRY, QUARANTINE, SCARCE, MEMBERS, CLK, IDENTITY, RATE, BURST, TTL, VERSION, ANSWERS };
+
+bool fc_redis_read_rate(const redisReply *from, flowctl_rate *rate) {
+    uint64_t terms[2];
+    if (from->type != REDIS_REPLY_STRING || from->len != sizeof terms) return false;
+    memcpy(terms, from->str, sizeof terms);
+    *rate = (flowctl_rate){.permits = terms[0], .period_ns = terms[1]};
+    return true;
+}
+
+static uint64_t number(const redisReply *from, int at) { return (uint64_t)from->element[at]->integer; }
+
+bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
+    if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS) return false; /* a newer one may say more */
+    for (int i = 0; i < ANSWERS; i++)
+        if ((i == IDENTITY || i == RATE) != (from->element[i]->type == REDIS_REPLY_STRING) ||
+            (from->element[i]->type == REDIS_REPLY_INTEGER && from->element[i]->integer < 0))
+            return false;
+    reply->dead = number(from, DEAD) != 0;
+    reply->grant = number(from, GRANT);
+    reply->granted = number(from, GRANTED);
+    reply->lease_ns = number(from, LEASE) * 1000;
+    reply->retry_after_ns = number(from, RETRY) * 1000;
+    reply->quarantine_ns = number(from, QUARANTINE) * 1000;
+    reply->scarce = number(from, SCARCE) != 0;
+    reply->members = number(from, MEMBERS);
+    reply->clk_ns = number(from, CLK) * 1000;
+    reply->identity = strtoull(from->element[IDENTITY]->str, NULL, 16);
+    reply->terms = (flowctl_lease_terms){.burst = number(from, BURST),
+                                         .ttl_ns = number(from, TTL) * 1000,
+                                         .version = number(from, VERSION)};
+    return reply->identity != 0 && fc_redis_read_rate(from->element[RATE], &reply->terms.rate);
+}
