@@ -9,6 +9,9 @@ __extension__ typedef __int128 level; /* L: 1/period_ns of a permit */
 
 #define MAGIC UINT64_C(0x31524447444c4346) /* "FCLDGDR1" */
 
+/* Not 0, which means none; whole also for a store that counts in microseconds. */
+#define FIRST_CLK_NS 1000
+
 static level level_of(const flowctl_ledger *l) { return (level)((fc_u128)l->level_hi << 64 | l->level_lo); }
 
 static void set_level(flowctl_ledger *l, level value) {
@@ -87,7 +90,7 @@ void flowctl_ledger_init(flowctl_ledger *l, uint32_t room, uint64_t identity, fl
     l->magic = MAGIC;
     l->room = room;
     l->identity = identity;
-    l->clk_ns = 1;
+    l->clk_ns = FIRST_CLK_NS;
     l->quarantine_until_clk_ns = origin == FLOWCTL_LEDGER_FIRST ? 0 : 1;
 }
 
