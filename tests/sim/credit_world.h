@@ -11,6 +11,7 @@
 
 #include "sim/harness.h"
 
+#include "sim/credit_store.h"
 #include "sim/planted_ledger.h"
 
 enum credit_event {
@@ -36,6 +37,7 @@ struct credit_config {
     size_t members;
     bool steps, restarts, configs;
     enum credit_defect defect;
+    const struct credit_store_ops *store; /* NULL: ledger_store */
 };
 
 /* USED: permits admitted by rate x time. */
