@@ -194,11 +194,11 @@ static void restart(struct world *w, uint32_t which) {
     tell(w, which != 0 ? "fail-over: the state of %u copies ago" : "the store restarts with its state (%u)", which);
 }
 
-static void wipe(struct world *w) {
-    w->identity++;
+static void wipe(struct world *w, bool goes_on) {
+    if (!goes_on) w->identity++;
     w->snapshots = 0;
     w->ops->wipe(w->store, w->identity);
-    tell(w, "the store loses its state");
+    tell(w, "the store loses its state%s", goes_on ? ", and goes on" : "");
 }
 
 /* ---- members ---- */
@@ -316,7 +316,7 @@ static void happen(struct world *w, const struct sim_event *e) {
     case CREDIT_STEP: step(w, e->a); break;
     case CREDIT_SNAPSHOT: snapshot(w); break;
     case CREDIT_RESTART: restart(w, e->a % (CREDIT_SNAPSHOTS + 1)); break;
-    case CREDIT_WIPE: wipe(w); break;
+    case CREDIT_WIPE: wipe(w, e->a == 1); break;
     case CREDIT_CONFIG: configure(w, who, e); break;
     }
     check_lent(w);
