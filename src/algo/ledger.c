@@ -205,12 +205,15 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
 }
 
+/* "Lately", for those who are counted, by a clock that goes in steps: in between, a count changes only by the session that asks. */
+static uint64_t counting_clk(const flowctl_ledger *l) { return l->clk_ns - l->clk_ns % (l->terms.ttl_ns / 16); }
+
 /* Those who wanted something lately, or hold something: the burst is theirs. */
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns);
+        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= counting_clk(l));
     }
     return count;
 }
@@ -220,7 +223,7 @@ static uint64_t hungry(const flowctl_ledger *l, const flowctl_ledger_session *se
     uint64_t count = 1;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= l->clk_ns;
+        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= counting_clk(l);
     }
     return count;
 }
