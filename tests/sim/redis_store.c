@@ -128,6 +128,11 @@ enum {
     EXPIRED,
     HEAD_NEED,
     HEAD_UNTIL,
+    COUNT,
+    FIRST,
+    COUNTED,
+    ACTIVE,
+    HUNGRY,
     NUMBERS
 };
 
@@ -160,6 +165,7 @@ static void see(struct store *s, const redisReply *reply) {
     uint64_t period_ns = counted_period(n[Q], n[G], f.period_ns);
     level value = (level)n[WHOLE] * (level)period_ns + (level)n[PART] * (f.period_ns > LARGEST_PERIOD ? 1000 : 1);
     s->seen = (flowctl_ledger){
+        .count = (uint32_t)n[COUNT],
         .identity = hexadecimal(f.run + 64),
         .terms = {flowctl_per(f.permits, f.period_ns), (uint64_t)n[BURST], ns(n[TTL]), (uint64_t)n[VERSION]},
         .longest_ttl_ns = ns(n[LONGEST]),
@@ -256,6 +262,7 @@ static void compare_levels(struct store *s, flowctl_ledger *model, const flowctl
 }
 
 static void compare_ledgers(struct store *s, flowctl_ledger *model, const flowctl_ledger *script) {
+    same(s, "sessions", model->count, script->count);
     same(s, "period that is counted by", model->terms.rate.period_ns, script->terms.rate.period_ns);
     same(s, "burst", model->terms.burst, script->terms.burst);
     same(s, "longest ttl", model->longest_ttl_ns, script->longest_ttl_ns);
