@@ -28,12 +28,7 @@ const char *flowctl_lease_state_name(flowctl_lease_state state) {
 /* A store may have told a shorter lease than was asked for. */
 static uint64_t refresh_ns(const struct fc_leased *s) { return least(s->options.refresh_ns, s->terms.ttl_ns / 4); }
 
-static void due(struct fc_leased *s, uint64_t at_ns) { atomic_store(&s->due_ns, at_ns); }
-
-static void wake(struct fc_leased *s, uint64_t at_ns) {
-    if (at_ns < atomic_load(&s->due_ns)) due(s, at_ns);
-    fc_backend_wake(s->backend, at_ns);
-}
+static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
 
 /* ---- what is held ---- */
 
@@ -253,6 +248,13 @@ static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     return most(next_ns, now_ns + 1);
 }
 
+/* Who was short since the first look hurried a time that was replaced: that is why there is a second. */
+static void plan_next(struct fc_leased *s) {
+    uint64_t now_ns = fc_limiter_now(s->limiter);
+    atomic_store(&s->due_ns, next_due(s, now_ns));
+    if (atomic_load(&s->missing) != 0) wake(s, next_due(s, now_ns));
+}
+
 static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
     uint64_t held = look->held > 0 ? (uint64_t)look->held : 0;
     return s->session.granted - s->session.back - held != s->session.used;
@@ -300,7 +302,8 @@ void fc_leased_drive(struct fc_leased *s) {
     pthread_mutex_lock(&l->lock);
     bool open = !l->closed, send = open && decide_to_ask(s, &ask);
     uint64_t ticket = ticket_now(s);
-    due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
+    if (open) plan_next(s);
+    else atomic_store(&s->due_ns, FLOWCTL_FOREVER);
     pthread_mutex_unlock(&l->lock);
     tell(s);
     if (send) s->backend->ops->lease(s->backend->instance, ticket, &ask);
@@ -406,11 +409,10 @@ void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_
     pthread_mutex_lock(&l->lock);
     if (!l->closed && ticket == ticket_now(s)) {
         take_answer(s, reply);
-        due(s, next_due(s, fc_limiter_now(l)));
+        plan_next(s);
     }
     pthread_mutex_unlock(&l->lock);
     tell(s);
-    fc_backend_wake(s->backend, atomic_load(&s->due_ns));
 }
 
 /* ---- verbs ---- */

@@ -9,15 +9,19 @@
 
 #include "algo/prefetch.h"
 #include "algo/session.h"
+#include "core/due.h"
 #include "core/limiter.h"
 
 #include <flowctl/sharing.h>
 
 struct fc_leased {
+    struct fc_due planned; /* first: when the backend will drive it; the backend's lock */
     flowctl_limiter *limiter;
     flowctl_backend *backend;
-    uint64_t ticket;              /* the backend's name for it; without the session */
-    uint64_t users;               /* threads of the backend that are inside; the backend's lock */
+    uint64_t ticket; /* the backend's name for it; without the session */
+    uint64_t users;  /* threads of the backend that are inside; the backend's lock */
+    struct fc_leased *next_hurried;
+    _Atomic bool hurried;         /* listed by its backend as due sooner than planned */
     _Atomic uint64_t due_ns;      /* when it is to be driven */
     _Atomic uint64_t until_ns;    /* when the lease, or the policy, is over; 0: there is no end */
     _Atomic uint64_t missing;     /* the largest cost refused since the last plan */
