@@ -187,9 +187,9 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
     return p;
 }
 
-/* A sixteenth more or less, so that members do not march in step. */
-static uint64_t jittered(uint64_t ns, uint64_t seed) {
-    uint64_t mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+/* A sixteenth more or less, another after each ask, so that members do not march in step. */
+static uint64_t jittered(const struct fc_leased *s, uint64_t ns) {
+    uint64_t seed = s->session.id.lo + s->session.seq, mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
     return ns - ns / 16 + (mixed >> 32) % (ns / 8 + 1);
 }
 
@@ -213,7 +213,7 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    atomic_store(&s->next_ask_ns, now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq));
+    atomic_store(&s->next_ask_ns, now_ns + jittered(s, refresh_ns(s)));
     atomic_store(&s->asked_ns, now_ns);
     atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -234,13 +234,16 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
 }
 
+/* A lease in which nothing happens is renewed then. */
+static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->asked_ns) + jittered(s, s->terms.ttl_ns / 3); }
+
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
     bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
-    next_ns = most(next_ns, atomic_load(&s->next_ask_ns));
+    next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
     if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
@@ -268,8 +271,7 @@ static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look
 }
 
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
-    bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    bool used = used_since(s, look);
+    bool used = used_since(s, look), renew = look->now_ns >= renew_at(s);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
