@@ -225,6 +225,7 @@ static flowctl_backend *prepare(const flowctl_backend_options *o, const flowctl_
     b->clock = o->clock != NULL ? o->clock : flowctl_clock_boottime();
     b->drive = o->drive;
     b->descriptor = -1;
+    b->max_asks_per_sec = o->max_asks_per_sec != 0 ? o->max_asks_per_sec : FLOWCTL_ASKS_PER_SEC;
     b->call_timeout_ns = o->call_timeout_ns != 0 ? o->call_timeout_ns : DEFAULT_TIMEOUT_NS;
     name_member(b, o->member);
     b->instance = fc_allocate(allocator, o->ops->instance_bytes);

@@ -63,7 +63,7 @@ struct flowctl_backend {
     flowctl_drive drive;
     bool waits;     /* has `wait` and `interrupt` */
     int descriptor; /* -1: none */
-    uint64_t call_timeout_ns;
+    uint64_t call_timeout_ns, max_asks_per_sec;
     char member[FLOWCTL_MEMBER_NAME_MAX + 1];
 
     pthread_mutex_t driver; /* who drives. Taken before `lock` */
@@ -79,6 +79,7 @@ struct flowctl_backend {
 
     struct fc_sleeper sleeper; /* the thread's */
     pthread_t thread;
+    _Atomic uint64_t busy_members;           /* in use lately */
     struct fc_leased *_Atomic hurried;       /* members that are due sooner than planned: a list */
     _Atomic uint64_t awake_at_ns;            /* when the next pass is planned, by the backend's clock */
     _Atomic bool stopping, orphan;           /* orphan: in the child of a fork */
@@ -95,6 +96,9 @@ uint64_t fc_backend_drive(flowctl_backend *b);
 
 /* One pass by another thread than the one that polls, with FLOWCTL_DRIVE_POLL. That one looks again, since what it was told may be so no longer. */
 void fc_backend_assist(flowctl_backend *b);
+
+/* How far asks of one busy member have to be apart, so that those of all are not too many. */
+uint64_t fc_backend_spacing_ns(const flowctl_backend *b);
 
 /* A limiter becomes a member, and leaves. Leaving returns once no thread is inside. */
 flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased);

@@ -25,8 +25,25 @@ const char *flowctl_lease_state_name(flowctl_lease_state state) {
     return "UNKNOWN";
 }
 
-/* A store may have told a shorter lease than was asked for. */
-static uint64_t refresh_ns(const struct fc_leased *s) { return least(s->options.refresh_ns, s->terms.ttl_ns / 4); }
+static uint64_t refresh_ns(const struct fc_leased *s) { return atomic_load_explicit(&s->refresh_ns, memory_order_relaxed); }
+
+static bool is_busy(const struct fc_leased *s, uint64_t now_ns) {
+    return now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s);
+}
+
+void fc_leased_count_busy(struct fc_leased *s, bool busy) {
+    if (busy && !s->busy) atomic_fetch_add(&s->backend->busy_members, 1);
+    if (!busy && s->busy) atomic_fetch_sub(&s->backend->busy_members, 1);
+    s->busy = busy;
+}
+
+void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
+    fc_leased_count_busy(s, is_busy(s, now_ns));
+    uint64_t spacing_ns = fc_backend_spacing_ns(s->backend);
+    s->soon_ns = most(SOON_NS, spacing_ns);
+    /* Not so seldom that a lease could end; and a store may have told a shorter one than was asked for. */
+    atomic_store(&s->refresh_ns, least(most(s->options.refresh_ns, spacing_ns), s->terms.ttl_ns / 4));
+}
 
 static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
 
@@ -131,7 +148,7 @@ void fc_leased_lapse(flowctl_limiter *l, uint64_t now_ns) {
 
 uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
     uint64_t at_ns = atomic_load_explicit(&l->leased->retry_at_ns, memory_order_relaxed);
-    return at_ns > now_ns ? at_ns : now_ns + l->leased->options.refresh_ns;
+    return at_ns > now_ns ? at_ns : now_ns + refresh_ns(l->leased);
 }
 
 static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
@@ -240,11 +257,11 @@ static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->ask
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
-    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
+    bool busy = is_busy(s, now_ns), soon = busy && s->soon && s->failed_in_a_row == 0,
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
     next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
-    if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
+    if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
@@ -254,6 +271,7 @@ static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
 /* Who was short since the first look hurried a time that was replaced: that is why there is a second. */
 static void plan_next(struct fc_leased *s) {
     uint64_t now_ns = fc_limiter_now(s->limiter);
+    fc_leased_keep_pace(s, now_ns);
     atomic_store(&s->due_ns, next_due(s, now_ns));
     if (atomic_load(&s->missing) != 0) wake(s, next_due(s, now_ns));
 }
@@ -267,7 +285,7 @@ static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
 static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
     bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
     uint64_t next_ns = atomic_load(&s->next_ask_ns);
-    return soon ? least(next_ns, atomic_load(&s->asked_ns) + SOON_NS) : next_ns;
+    return soon ? least(next_ns, atomic_load(&s->asked_ns) + s->soon_ns) : next_ns;
 }
 
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
@@ -282,6 +300,7 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     struct fc_lent look;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
+    fc_leased_keep_pace(s, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
     if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */

@@ -46,6 +46,11 @@ static void put_hurried_in_order(flowctl_backend *b) {
     }
 }
 
+/* There is room for 2^24 members: within 64 bits. */
+uint64_t fc_backend_spacing_ns(const flowctl_backend *b) {
+    return atomic_load(&b->busy_members) * FLOWCTL_NS_PER_SEC / b->max_asks_per_sec;
+}
+
 /* ---- the table ---- */
 
 /* Makes room for more. False: there is no memory, or there are too many. */
