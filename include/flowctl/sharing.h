@@ -8,8 +8,9 @@
  * burst + rate x W, by the clock that they share (one machine: CLOCK_BOOTTIME; several: plus rate x the difference of their clocks, which only dates
  * them): with EXACT backends whatever is lost, delayed, stopped or killed. There is no term in the lease's length, nor in the number of processes. Why: docs/sharing.md.
  *
- * WHAT IS USED. Nearly all of the rate, if burst >= rate x (2 x refresh + round trip); with a smaller burst less, never more. Who dies takes what it held with
- * it for 1.75 x ttl. At first, and after the store has lost its state, nothing is lent for as long (quarantine), unless the store knows that nothing can be out.
+ * WHAT IS USED. Nearly all of the rate, if burst >= rate x (2 x refresh + round trip); with a smaller burst less, never more. Refresh is the one in effect: many limiters
+ * in use on one backend ask less often each (flowctl_backend_options.max_asks_per_sec). flowctl_sharing_info has it, and the burst that the rate needs by it.
+ * Who dies takes what it held with it for 1.75 x ttl. At first, and after the store has lost its state, nothing is lent for as long (quarantine), unless the store knows that nothing can be out.
  *
  * WHILE THE STORE IS AWAY, once the lease is over, the policy of the limiter decides. In numbers, for a members of which k are cut off, over any W:
  *
@@ -56,9 +57,9 @@ typedef enum flowctl_away {
 /** How a limiter with a backend shares. Part of the options of each kind of limiter. Zero means default. */
 typedef struct flowctl_sharing_options {
     flowctl_away away;
-    uint64_t reuse_ns;       /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
-    uint64_t ttl_ns;         /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
-    uint64_t refresh_ns;     /**< How often it asks, at most, while there is demand; 0: 10 ms. 1 ms … ttl / 4. */
+    uint64_t reuse_ns; /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
+    uint64_t ttl_ns;   /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
+    uint64_t refresh_ns; /**< How often it asks, at most, while there is demand; 0: 10 ms. 1 ms … ttl / 4. Less often if many do. */
     uint64_t config_version; /**< Of two settings for one id the higher version is in force. */
     uint32_t capabilities;   /**< FLOWCTL_CAN_… that the backend must have, besides LEND. */
     uint32_t needs;          /**< FLOWCTL_NEEDS_… */
@@ -89,6 +90,8 @@ typedef struct flowctl_sharing_info {
     uint64_t sessions;       /**< Begun so far; more than 1 if the store forgot one. */
     uint64_t granted_permits, used_permits, back_permits; /**< Sums over all sessions: granted = used + back + held. */
     uint64_t away_permits; /**< Granted by the policy while the store was away: not known to the store. */
+    uint64_t refresh_ns; /**< How often it asks, at most, by now: that of the options, or more, if many limiters of its backend are in use. */
+    uint64_t burst_needed; /**< The burst by which all of the rate can be used, at this refresh and round trip: rate x (2 x refresh + round trip). */
 } flowctl_sharing_info;
 
 /** Reads it. @return OK; INVALID_ARGUMENT; CLOSED. A limiter without a backend is FLOWCTL_LEASE_LOCAL. A short lock that decisions never take. */
