@@ -26,6 +26,11 @@
  * A thread that waits already, for more than a share's burst, is served by it once: over by its cost less burst / a.
  * The local bucket of a policy begins empty, but for OPEN. What it grants is counted apart (flowctl_sharing_info.away_permits).
  *
+ * ONE BY ONE. With `one_by_one` nothing is held ahead of need: every request asks the store for just what it lacks, all or nothing. For limits so small, or so strict
+ * about order between members, that nothing may lie idle in one. A request costs the store an ask and its report, and whoever makes it a round trip: acquire waits for it (and up to a
+ * refresh more, if the ask before was in vain). Of threads that wait together the first is asked for whole, and the others for as much as there is. A try is denied first,
+ * and asks: retry_after_ns tells when the answer may be there. What came stays for a refresh: who tries again within it is served, and else it goes back.
+ *
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
  * old), else it is forfeited; charges beyond the estimate up to max_debt: the limit may be exceeded by max_debt per member. flowctl_reserve needs bookings in the
  * store: UNSUPPORTED, as are reset, snapshot and restore; name them in `needs` to be told at create. pause and resume are this limiter's own. set_rate, set_burst
@@ -63,6 +68,7 @@ typedef struct flowctl_sharing_options {
     uint64_t config_version; /**< Of two settings for one id the higher version is in force. */
     uint32_t capabilities;   /**< FLOWCTL_CAN_… that the backend must have, besides LEND. */
     uint32_t needs;          /**< FLOWCTL_NEEDS_… */
+    bool one_by_one;         /**< Nothing is held ahead of need: see above. */
 } flowctl_sharing_options;
 
 /** Where a shared limiter stands. */

@@ -146,9 +146,15 @@ void fc_leased_lapse(flowctl_limiter *l, uint64_t now_ns) {
 
 /* ---- the decisions' side ---- */
 
+/* Who is short now is asked for at once, if that may be: not so late that what came has gone back. */
+static uint64_t answer_at(const struct fc_leased *s, uint64_t now_ns) {
+    return most(now_ns, atomic_load(&s->next_ask_ns)) + most(atomic_load(&s->round_trip_ns), SOON_NS);
+}
+
 uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
     uint64_t at_ns = atomic_load_explicit(&l->leased->retry_at_ns, memory_order_relaxed);
-    return at_ns > now_ns ? at_ns : now_ns + refresh_ns(l->leased);
+    if (at_ns > now_ns) return at_ns;
+    return l->leased->options.one_by_one ? answer_at(l->leased, now_ns) : now_ns + refresh_ns(l->leased);
 }
 
 static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
@@ -195,6 +201,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .burst = s->limiter->burst_permits,
                                   .members = s->members,
                                   .scarce = s->scarce,
+                                  .one_by_one = s->options.one_by_one,
                                   .refresh_ns = refresh_ns(s),
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
@@ -230,7 +237,9 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    atomic_store(&s->next_ask_ns, now_ns + jittered(s, refresh_ns(s)));
+    /* One by one, a report is not to hold up who comes next. */
+    bool only_reports = s->options.one_by_one && ask->want == 0;
+    atomic_store(&s->next_ask_ns, now_ns + (only_reports ? s->soon_ns : jittered(s, refresh_ns(s))));
     atomic_store(&s->asked_ns, now_ns);
     atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -369,6 +378,11 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     /* What a smaller burst cut off. */
     if (!lend.take_all) fc_session_give_up(&s->session, lent.taken);
     s->state = FLOWCTL_LEASE_ACTIVE;
+    if (s->options.one_by_one) {
+        /* The next plan gives back what nobody came back for. */
+        if (credit != 0) atomic_store(&s->next_ask_ns, most(atomic_load(&s->next_ask_ns), now_ns + refresh_ns(s)));
+        atomic_store(&s->retry_at_ns, 0); /* what was to come is there */
+    }
     if (credit == 0 && reply->retry_after_ns != 0)
         atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
     if (lent.missing != 0) s->busy_ns = now_ns;

@@ -21,14 +21,15 @@ struct fc_leased {
     uint64_t ticket; /* the backend's name for it; without the session */
     uint64_t users;  /* threads of the backend that are inside; the backend's lock */
     struct fc_leased *next_hurried;
-    _Atomic bool hurried;         /* listed by its backend as due sooner than planned */
-    _Atomic uint64_t due_ns;      /* when it is to be driven */
-    _Atomic uint64_t until_ns;    /* when the lease, or the policy, is over; 0: there is no end */
-    _Atomic uint64_t missing;     /* the largest cost refused since the last plan */
-    _Atomic uint64_t retry_at_ns; /* when there may be more, as a guess */
-    _Atomic uint64_t next_ask_ns; /* not before */
-    _Atomic uint64_t asked_ns;    /* when it last asked */
-    _Atomic uint64_t refresh_ns;  /* how often it asks while it is busy: that of the options, or more if many are */
+    _Atomic bool hurried;           /* listed by its backend as due sooner than planned */
+    _Atomic uint64_t due_ns;        /* when it is to be driven */
+    _Atomic uint64_t until_ns;      /* when the lease, or the policy, is over; 0: there is no end */
+    _Atomic uint64_t missing;       /* the largest cost refused since the last plan */
+    _Atomic uint64_t retry_at_ns;   /* when there may be more, as a guess */
+    _Atomic uint64_t next_ask_ns;   /* not before */
+    _Atomic uint64_t asked_ns;      /* when it last asked */
+    _Atomic uint64_t round_trip_ns; /* a slow one, lately */
+    _Atomic uint64_t refresh_ns;    /* how often it asks while it is busy: that of the options, or more if many are */
 
     flowctl_sharing_options options; /* with all defaults filled in */
     flowctl_lease_terms terms;       /* asked for, and once told: in force */
@@ -47,7 +48,7 @@ struct fc_leased {
     unsigned failed_in_a_row;
     uint64_t busy_ns; /* when something was used, or missing, last */
     uint64_t soon_ns;
-    uint64_t members, quarantine_until_ns, round_trip_ns;
+    uint64_t members, quarantine_until_ns;
     uint64_t asks, replies, failures, sessions;
     uint64_t granted_before, back_before; /* of earlier sessions */
     uint64_t away_permits, away_began;    /* what was allowed in all when the policy took over */
