@@ -9,6 +9,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* Those at rest are looked at together, at multiples of this: many of them are not to wake the backend one by one. */
+#define TOGETHER_NS (10 * FLOWCTL_NS_PER_MS)
 /* What is to be reported at once is looked for so often. */
 #define SOON_NS FLOWCTL_NS_PER_MS
 
@@ -263,6 +265,11 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 /* A lease in which nothing happens is renewed then. */
 static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->asked_ns) + jittered(s, s->terms.ttl_ns / 3); }
 
+static uint64_t together(const struct fc_leased *s, uint64_t at_ns) {
+    uint64_t step_ns = least(TOGETHER_NS, s->terms.ttl_ns / 16);
+    return at_ns + step_ns - 1 - (at_ns - 1) % step_ns;
+}
+
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
@@ -270,6 +277,7 @@ static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
     next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
+    if (!busy && !hurry) next_ns = together(s, next_ns);
     if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
