@@ -49,6 +49,12 @@ void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
 
 static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
 
+/* What it asked is answered, or given up. */
+static void no_longer_asks(struct fc_leased *s) {
+    s->unanswered = false;
+    fc_turn_end(&s->backend->turns, &s->turn);
+}
+
 /* ---- what is held ---- */
 
 static struct fc_lend usual(const struct fc_leased *s) {
@@ -70,7 +76,7 @@ void fc_leased_begin_session(struct fc_leased *s) {
     }
     fc_session_begin(&s->session, id);
     s->sessions++;
-    s->unanswered = false;
+    no_longer_asks(s);
     atomic_store(&s->next_ask_ns, 0);
 }
 
@@ -256,7 +262,7 @@ static uint64_t patience(const struct fc_leased *s) {
 static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     s->failures++;
     s->store = status;
-    s->unanswered = false;
+    no_longer_asks(s);
     unsigned doublings = s->failed_in_a_row < 10 ? s->failed_in_a_row : 10;
     s->failed_in_a_row++;
     atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
@@ -281,6 +287,8 @@ static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
+    else if (atomic_load(&s->turn.wanted)) next_ns = FLOWCTL_FOREVER; /* it comes when it has its turn */
+    else if (atomic_load(&s->turn.held)) next_ns = 0;
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
@@ -311,8 +319,7 @@ static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_pla
            s->pending || s->session.seq == 0;
 }
 
-/* Under the lock. True: `ask` is to be sent. */
-static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+static bool prepare_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     flowctl_limiter *l = s->limiter;
     struct fc_lent look;
     uint64_t now_ns = fc_limiter_now(l);
@@ -322,9 +329,17 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
-    if (now_ns < may_ask_at(s, &look)) return false;
+    if (now_ns < may_ask_at(s, &look) || !fc_turn_take(&s->backend->turns, &s->turn)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
+}
+
+/* Under the lock. True: `ask` is to be sent. */
+static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+    atomic_store(&s->turn.wanted, false);
+    bool asks = prepare_to_ask(s, ask);
+    if (!s->unanswered) fc_turn_end(&s->backend->turns, &s->turn); /* not needed after all */
+    return asks;
 }
 
 static void tell(struct fc_leased *s);
@@ -410,6 +425,7 @@ static void measure(struct fc_leased *s, uint64_t seq, uint64_t now_ns) {
     uint64_t sent_ns = s->session.sent_ns[seq % FC_SESSION_ASKS], took_ns = now_ns > sent_ns ? now_ns - sent_ns : 0;
     /* A slow one lately: at once when it is slower, little by little when it is faster. */
     s->round_trip_ns = most(took_ns, s->round_trip_ns - s->round_trip_ns / 32);
+    fc_backend_note_round_trip(s->backend, took_ns);
 }
 
 /* Under the lock. */
@@ -432,7 +448,7 @@ static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
     s->replies++;
     s->store = FLOWCTL_OK;
     s->failed_in_a_row = 0;
-    if (awaited) s->unanswered = false;
+    if (awaited) no_longer_asks(s);
 }
 
 /* To the listener, of a state that is new: with no lock held. */
