@@ -106,15 +106,15 @@ uint64_t fc_backend_spacing_ns(const flowctl_backend *b);
 void fc_backend_note_round_trip(flowctl_backend *b, uint64_t ns);
 
 /* A limiter becomes a member, and leaves. Leaving returns once no thread is inside. */
-flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased);
-void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_farewell *farewell);
+flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *s);
+void fc_backend_leave(flowctl_backend *b, struct fc_leased *s, struct fc_farewell *farewell);
 
 /* A member is due at `due_ns` already, if that is sooner than planned. As fc_backend_wake. */
-void fc_backend_hurry(flowctl_backend *b, struct fc_leased *leased, uint64_t due_ns);
+void fc_backend_hurry(flowctl_backend *b, struct fc_leased *s, uint64_t due_ns);
 
 /* A member that can't leave meanwhile; NULL if there is none of that ticket. It may be due at another time after it. */
 struct fc_leased *fc_members_visit(flowctl_backend *b, uint64_t ticket);
-void fc_members_end_visit(flowctl_backend *b, struct fc_leased *leased);
+void fc_members_end_visit(flowctl_backend *b, struct fc_leased *s);
 
 /* Drives those that are due. Returns when the next is. Under `lock`, which is given up meanwhile. */
 uint64_t fc_members_drive(flowctl_backend *b);
