@@ -1,6 +1,7 @@
 #include "core/leased.h"
 
 #include "base/error.h"
+#include "base/wide.h"
 #include "core/backend.h"
 #include "core/bucket.h"
 
@@ -39,12 +40,22 @@ void fc_leased_count_busy(struct fc_leased *s, bool busy) {
     s->busy = busy;
 }
 
+/*
+ * All of the rate can be used if the burst lasts for two refreshes and a round trip: unless it was told, a limiter asks four times in the time that its
+ * burst lasts, but not ever more often for a limit that is small, nor more seldom for one that is large.
+ */
+static uint64_t refresh_wanted(const struct fc_leased *s) {
+    if (s->options.refresh_ns != 0) return s->options.refresh_ns;
+    fc_u128 quarter_ns = (fc_u128)s->limiter->burst_permits * s->limiter->rate.period_ns / s->limiter->rate.permits / 4;
+    return quarter_ns > FC_REFRESH_MOST_NS ? FC_REFRESH_MOST_NS : most((uint64_t)quarter_ns, FC_REFRESH_LEAST_NS);
+}
+
 void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
     fc_leased_count_busy(s, is_busy(s, now_ns));
     uint64_t spacing_ns = fc_backend_spacing_ns(s->backend);
     s->soon_ns = most(SOON_NS, spacing_ns);
     /* Not so seldom that a lease could end; and a store may have told a shorter one than was asked for. */
-    atomic_store(&s->refresh_ns, least(most(s->options.refresh_ns, spacing_ns), s->terms.ttl_ns / 4));
+    atomic_store(&s->refresh_ns, least(most(refresh_wanted(s), spacing_ns), s->terms.ttl_ns / 4));
 }
 
 static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }

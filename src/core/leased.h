@@ -15,6 +15,10 @@
 
 #include <flowctl/sharing.h>
 
+/* How often a limiter asks by itself, by its limit. */
+#define FC_REFRESH_LEAST_NS FLOWCTL_NS_PER_MS
+#define FC_REFRESH_MOST_NS (10 * FLOWCTL_NS_PER_MS)
+
 struct fc_leased {
     struct fc_due planned; /* first: when the backend will drive it; the backend's lock */
     struct fc_turn turn;   /* to ask */
