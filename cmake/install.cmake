@@ -1,10 +1,19 @@
 # The installed package: find_package(flowctl), pkg-config, headers, command, man page.
 install(TARGETS flowctl_shared flowctl_static EXPORT flowctl_targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/flowctl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/flowctl DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
+  PATTERN "redis.h" EXCLUDE)
+if(FLOWCTL_WITH_REDIS)
+  install(FILES ${PROJECT_SOURCE_DIR}/include/flowctl/redis.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/flowctl)
+  install(TARGETS flowctl_redis_shared flowctl_redis_static EXPORT flowctl_redis_targets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/flowctl)
 install(EXPORT flowctl_targets NAMESPACE flowctl:: DESTINATION ${package_dir})
+if(FLOWCTL_WITH_REDIS)
+  install(EXPORT flowctl_redis_targets NAMESPACE flowctl:: DESTINATION ${package_dir})
+endif()
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/flowctl-config.cmake.in
   ${PROJECT_BINARY_DIR}/flowctl-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/flowctl-config-version.cmake COMPATIBILITY SameMinorVersion)
@@ -24,6 +33,10 @@ else()
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/flowctl.pc.in ${PROJECT_BINARY_DIR}/flowctl.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/flowctl.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(FLOWCTL_WITH_REDIS)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/flowctl-redis.pc.in ${PROJECT_BINARY_DIR}/flowctl-redis.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/flowctl-redis.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 if(FLOWCTL_WITH_TOOLS)
   install(TARGETS flowctl_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -28,9 +28,14 @@ def functions(text):
             yield match.group(2), code.count("\n", 0, match.start(2)) + 1, "FLOWCTL_API" in match.group(1)
 
 
-def exported_functions(include):
+# Headers of libraries beside the main one.
+APART = {"flowctl/redis.h"}
+
+
+def exported_functions(include, header=None):
+    """Of the main library, or of the one that this header is for."""
     names = set()
-    for header in headers(include):
+    for header in [header] if header else [each for each in headers(include) if each not in APART]:
         with open(os.path.join(include, header), encoding="utf-8") as text:
             names |= {name for name, _, api in functions(text.read()) if api}
     return names

@@ -40,6 +40,7 @@ class Install(unittest.TestCase):
         cls.prefix = os.path.join(cls.work, "moved", "here")
         os.makedirs(os.path.dirname(cls.prefix))
         shutil.move(first, cls.prefix)
+        cls.with_redis = os.path.exists(os.path.join(cls.prefix, "include", "flowctl", "redis.h"))
         cls.libdir = os.path.dirname(cls.only("**/libflowctl.a"))
 
     @classmethod
@@ -48,14 +49,14 @@ class Install(unittest.TestCase):
         assert len(found) == 1, f"{pattern}: {found}"
         return found[0]
 
-    def pkg_config(self, *options):
-        return run("pkg-config", *options, "flowctl",
+    def pkg_config(self, *options, package="flowctl"):
+        return run("pkg-config", *options, package,
                    env={"PKG_CONFIG_PATH": os.path.join(self.libdir, "pkgconfig")}).split()
 
-    def compile_and_run(self, compiler, name, *options):
+    def compile_and_run(self, compiler, name, *options, source="main.c"):
         program = os.path.join(self.work, name)
         language = ["-x", "c++", "-std=c++17"] if compiler == CXX else ["-std=c11"]
-        run(compiler, *language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", os.path.join(HERE, "consumer", "main.c"),
+        run(compiler, *language, "-Wall", "-Wextra", "-Wpedantic", "-Werror", os.path.join(HERE, "consumer", source),
             "-x", "none", "-o", program, *options)
         run(program, env={"LD_LIBRARY_PATH": self.libdir})
 
@@ -81,6 +82,15 @@ class Install(unittest.TestCase):
                       f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DWANTED={wanted}")
         for program in ("c_shared", "c_static", "cpp_shared", "cpp_static"):
             run(os.path.join(build, program))
+        if self.with_redis:
+            for program in ("redis_shared", "redis_static"):
+                run(os.path.join(build, program))
+
+    def test_pkg_config_redis(self):
+        if self.with_redis:  # FLOWCTL_WITH_REDIS
+            flags = self.pkg_config("--cflags", "--libs", package="flowctl-redis")
+            self.assertNotIn("-lhiredis", flags)
+            self.compile_and_run(CC, "pc_redis", *flags, source="redis.c")
 
     def test_pkg_config_shared(self):
         flags = self.pkg_config("--cflags", "--libs")
