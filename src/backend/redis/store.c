@@ -13,7 +13,7 @@ static bool is_key(const char *key) { return key != NULL && *key != '\0' && strl
 
 static void send_call(struct fc_redis *r, uint64_t ticket, fc_redis_done *done, const struct fc_redis_script *script,
                       struct fc_redis_arguments *a) {
-    struct fc_redis_call *call = fc_redis_call_new(r, done, ticket, a->count, a->argv, a->lengths);
+    struct fc_redis_call *call = fc_redis_call_new(done, ticket, a->count, a->argv, a->lengths);
     if (call == NULL) {
         answer(r, ticket, FLOWCTL_NO_MEMORY);
         return;
