@@ -25,15 +25,27 @@ const char *flowctl_lease_state_name(flowctl_lease_state state) {
     return "UNKNOWN";
 }
 
-/* A store may have told a shorter lease than was asked for. */
-static uint64_t refresh_ns(const struct fc_leased *s) { return least(s->options.refresh_ns, s->terms.ttl_ns / 4); }
+static uint64_t refresh_ns(const struct fc_leased *s) { return atomic_load_explicit(&s->refresh_ns, memory_order_relaxed); }
 
-static void due(struct fc_leased *s, uint64_t at_ns) { atomic_store(&s->due_ns, at_ns); }
-
-static void wake(struct fc_leased *s, uint64_t at_ns) {
-    if (at_ns < atomic_load(&s->due_ns)) due(s, at_ns);
-    fc_backend_wake(s->backend, at_ns);
+static bool is_busy(const struct fc_leased *s, uint64_t now_ns) {
+    return now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s);
 }
+
+void fc_leased_count_busy(struct fc_leased *s, bool busy) {
+    if (busy && !s->busy) atomic_fetch_add(&s->backend->busy_members, 1);
+    if (!busy && s->busy) atomic_fetch_sub(&s->backend->busy_members, 1);
+    s->busy = busy;
+}
+
+void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
+    fc_leased_count_busy(s, is_busy(s, now_ns));
+    uint64_t spacing_ns = fc_backend_spacing_ns(s->backend);
+    s->soon_ns = most(SOON_NS, spacing_ns);
+    /* Not so seldom that a lease could end; and a store may have told a shorter one than was asked for. */
+    atomic_store(&s->refresh_ns, least(most(s->options.refresh_ns, spacing_ns), s->terms.ttl_ns / 4));
+}
+
+static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
 
 /* ---- what is held ---- */
 
@@ -134,9 +146,15 @@ void fc_leased_lapse(flowctl_limiter *l, uint64_t now_ns) {
 
 /* ---- the decisions' side ---- */
 
+/* Who is short now is asked for at once, if that may be: not so late that what came has gone back. */
+static uint64_t answer_at(const struct fc_leased *s, uint64_t now_ns) {
+    return most(now_ns, atomic_load(&s->next_ask_ns)) + most(atomic_load(&s->round_trip_ns), SOON_NS);
+}
+
 uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
     uint64_t at_ns = atomic_load_explicit(&l->leased->retry_at_ns, memory_order_relaxed);
-    return at_ns > now_ns ? at_ns : now_ns + l->leased->options.refresh_ns;
+    if (at_ns > now_ns) return at_ns;
+    return l->leased->options.one_by_one ? answer_at(l->leased, now_ns) : now_ns + refresh_ns(l->leased);
 }
 
 static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
@@ -183,6 +201,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .burst = s->limiter->burst_permits,
                                   .members = s->members,
                                   .scarce = s->scarce,
+                                  .one_by_one = s->options.one_by_one,
                                   .refresh_ns = refresh_ns(s),
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
@@ -192,9 +211,9 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
     return p;
 }
 
-/* A sixteenth more or less, so that members do not march in step. */
-static uint64_t jittered(uint64_t ns, uint64_t seed) {
-    uint64_t mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+/* A sixteenth more or less, another after each ask, so that members do not march in step. */
+static uint64_t jittered(const struct fc_leased *s, uint64_t ns) {
+    uint64_t seed = s->session.id.lo + s->session.seq, mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
     return ns - ns / 16 + (mixed >> 32) % (ns / 8 + 1);
 }
 
@@ -218,7 +237,9 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    atomic_store(&s->next_ask_ns, now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq));
+    /* One by one, a report is not to hold up who comes next. */
+    bool only_reports = s->options.one_by_one && ask->want == 0;
+    atomic_store(&s->next_ask_ns, now_ns + (only_reports ? s->soon_ns : jittered(s, refresh_ns(s))));
     atomic_store(&s->asked_ns, now_ns);
     atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -239,18 +260,29 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
 }
 
+/* A lease in which nothing happens is renewed then. */
+static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->asked_ns) + jittered(s, s->terms.ttl_ns / 3); }
+
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
-    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
+    bool busy = is_busy(s, now_ns), soon = busy && s->soon && s->failed_in_a_row == 0,
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
-    next_ns = most(next_ns, atomic_load(&s->next_ask_ns));
-    if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
+    next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
+    if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
+}
+
+/* Who was short since the first look hurried a time that was replaced: that is why there is a second. */
+static void plan_next(struct fc_leased *s) {
+    uint64_t now_ns = fc_limiter_now(s->limiter);
+    fc_leased_keep_pace(s, now_ns);
+    atomic_store(&s->due_ns, next_due(s, now_ns));
+    if (atomic_load(&s->missing) != 0) wake(s, next_due(s, now_ns));
 }
 
 static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
@@ -262,12 +294,11 @@ static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
 static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
     bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
     uint64_t next_ns = atomic_load(&s->next_ask_ns);
-    return soon ? least(next_ns, atomic_load(&s->asked_ns) + SOON_NS) : next_ns;
+    return soon ? least(next_ns, atomic_load(&s->asked_ns) + s->soon_ns) : next_ns;
 }
 
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
-    bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    bool used = used_since(s, look);
+    bool used = used_since(s, look), renew = look->now_ns >= renew_at(s);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
@@ -278,6 +309,7 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     struct fc_lent look;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
+    fc_leased_keep_pace(s, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
     if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */
@@ -300,7 +332,8 @@ void fc_leased_drive(struct fc_leased *s) {
     pthread_mutex_lock(&l->lock);
     bool open = !l->closed, send = open && decide_to_ask(s, &ask);
     uint64_t ticket = ticket_now(s);
-    due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
+    if (open) plan_next(s);
+    else atomic_store(&s->due_ns, FLOWCTL_FOREVER);
     pthread_mutex_unlock(&l->lock);
     tell(s);
     if (send) s->backend->ops->lease(s->backend->instance, ticket, &ask);
@@ -345,6 +378,11 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     /* What a smaller burst cut off. */
     if (!lend.take_all) fc_session_give_up(&s->session, lent.taken);
     s->state = FLOWCTL_LEASE_ACTIVE;
+    if (s->options.one_by_one) {
+        /* The next plan gives back what nobody came back for. */
+        if (credit != 0) atomic_store(&s->next_ask_ns, most(atomic_load(&s->next_ask_ns), now_ns + refresh_ns(s)));
+        atomic_store(&s->retry_at_ns, 0); /* what was to come is there */
+    }
     if (credit == 0 && reply->retry_after_ns != 0)
         atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
     if (lent.missing != 0) s->busy_ns = now_ns;
@@ -406,11 +444,10 @@ void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_
     pthread_mutex_lock(&l->lock);
     if (!l->closed && ticket == ticket_now(s)) {
         take_answer(s, reply);
-        due(s, next_due(s, fc_limiter_now(l)));
+        plan_next(s);
     }
     pthread_mutex_unlock(&l->lock);
     tell(s);
-    fc_backend_wake(s->backend, atomic_load(&s->due_ns));
 }
 
 /* ---- verbs ---- */

@@ -1,5 +1,6 @@
 /* How a limiter becomes a member of a shared limit, and how it leaves. And what it shows of itself. */
 #include "base/error.h"
+#include "base/wide.h"
 #include "core/backend.h"
 #include "core/bucket.h"
 #include "core/leased.h"
@@ -88,6 +89,7 @@ flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *b, const fl
     s->options = o;
     s->start_full = start_full;
     s->terms = (flowctl_lease_terms){l->rate, l->burst_permits, o.ttl_ns, o.config_version};
+    fc_leased_keep_pace(s, now_ns);
     fc_leased_begin_session(s);
     /* Without any answer for so long the store is away. */
     atomic_store(&s->until_ns, now_ns + o.ttl_ns);
@@ -115,6 +117,7 @@ void fc_leased_wind_up(flowctl_limiter *l) {
     struct fc_lent lent;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
+    fc_leased_count_busy(l->leased, false);
     /* A closed one has been wound up, or is in the child of a fork and holds nothing. */
     if (!l->leased->local && fc_bucket_lend(l, &lend, &now_ns, &lent)) fc_session_give_up(&l->leased->session, lent.taken);
 }
@@ -152,6 +155,13 @@ void fc_leased_free(flowctl_limiter *l) {
 
 /* ---- reading ---- */
 
+/* By which all of the rate can be used: what it earns in two refreshes and a round trip. */
+static uint64_t burst_needed(const struct fc_leased *s) {
+    flowctl_rate rate = s->limiter->rate;
+    fc_u128 ahead_ns = (fc_u128)2 * atomic_load(&s->refresh_ns) + s->round_trip_ns;
+    return (uint64_t)((rate.permits * ahead_ns + rate.period_ns - 1) / rate.period_ns);
+}
+
 static void read_locked(struct fc_leased *s, flowctl_sharing_info *info, uint64_t now_ns) {
     struct fc_lent look = {.held = 0};
     uint64_t until_ns = atomic_load(&s->until_ns);
@@ -172,6 +182,8 @@ static void read_locked(struct fc_leased *s, flowctl_sharing_info *info, uint64_
     info->back_permits = s->back_before + s->session.back + held - info->held;
     info->used_permits = info->granted_permits - info->back_permits - info->held;
     info->away_permits = s->away_permits + (s->local ? fc_leased_allowed(s) - s->away_began : 0);
+    info->refresh_ns = atomic_load(&s->refresh_ns);
+    info->burst_needed = burst_needed(s);
 }
 
 flowctl_status flowctl_limiter_sharing_at(flowctl_limiter *l, flowctl_sharing_info *info, uint64_t now_ns) {

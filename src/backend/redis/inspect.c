@@ -39,7 +39,7 @@ static bool read_member(const redisReply *from, flowctl_member_state *m) {
     return true;
 }
 
-static bool read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members) {
+bool fc_redis_read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members) {
     if (from->type != REDIS_REPLY_ARRAY || from->elements < STATES || from->element[SESSIONS]->type != REDIS_REPLY_ARRAY ||
         !fc_redis_read_rate(from->element[RATE], &state->terms.rate))
         return false;
@@ -66,7 +66,7 @@ static bool tell(struct fc_redis *r, const struct inspection *to, const char *li
     if (from->type != REDIS_REPLY_ARRAY || from->elements < STATES) return false;
     flowctl_limit_state state = {.size = sizeof state, .limit = limit};
     flowctl_member_state *members = calloc(from->element[SESSIONS]->elements + 1, sizeof *members);
-    bool fine = members != NULL && read_state(from, &state, members);
+    bool fine = members != NULL && fc_redis_read_state(from, &state, members);
     if (fine) flowctl_answer_inspect(&r->base, to->ticket, FLOWCTL_OK, &state);
     free(members);
     return fine;

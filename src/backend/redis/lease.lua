@@ -8,6 +8,7 @@
 -- The line that sets `now`, `run` and `identity` comes before this text.
 
 local FORMAT, ROOM, SUMS = 1, 1024, 2 ^ 52
+local LONGEST = 315360000000000 -- ten years: no more time than that counts, or is told
 local LEDGER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8c16c32c80'
 local LEDGER_BYTES = 21 * 8 + 16 + 32 + 80
 local SESSION = '<i8i8i8i8i8i8i8i8'
@@ -74,15 +75,16 @@ local function out_of(s) return s.granted - s.used - s.back end
 
 -- ---- the level ----
 
+local function ceiling() return l.burst - l.out end
+
 local function clip()
-  local most = l.burst - l.out
-  if l.whole >= most then l.whole, l.part = most, 0 end
+  if l.whole >= ceiling() then l.whole, l.part = ceiling(), 0 end
 end
 
 local function refill(us)
-  local most = l.burst - l.out
-  if us * l.p / l.q >= most - l.whole + 1 then
-    l.whole, l.part = most, 0
+  us = min(us, LONGEST)
+  if us * l.p / l.q >= ceiling() - l.whole + 1 then
+    l.whole, l.part = ceiling(), 0
     return
   end
   local rest = fmod(l.part, l.g)
@@ -146,7 +148,7 @@ local function quarantine()
 end
 
 local function catch_up(seen, since)
-  local by = seen + since - l.clk
+  local by = seen + min(since, LONGEST) - l.clk
   if seen == 0 or seen > l.clk or by <= 0 then return end
   for _, s in pairs(sessions) do
     if s.renewed >= seen then s.expires, s.dirty = s.expires + by, true end
@@ -211,7 +213,7 @@ end
 local function retry_after(need)
   if in_quarantine() then return l.quarantine - l.clk + 1 end
   local missing = need - l.whole - l.part / (l.q * l.g)
-  return max(1, min(math.ceil(missing * l.q / l.p), 315360000000000))
+  return max(1, min(math.ceil(missing * l.q / l.p), LONGEST))
 end
 
 -- ---- what is there ----
@@ -231,14 +233,14 @@ end
 
 if verb == 'inspect' then
   if not l then return {} end
-  local list, kept = {}, sessions
-  for id, s in pairs(sessions) do
+  local list, all = {}, sessions
+  sessions = {} -- none ends by looking
+  pass_time(0, 0)
+  for id, s in pairs(all) do
     local name = struct.unpack('Bc0', s.more)
     list[#list + 1] = {id, s.seq, s.granted, s.used, s.back, max(0, s.expires - l.clk),
                        (s.wanted ~= 0 and s.wanted + 2 * l.ttl >= l.clk) and 1 or 0, name}
   end
-  sessions = {}
-  pass_time(0, 0)
   return {l.rate, l.burst, l.ttl, l.version, l.whole, l.out, l.granted, l.used, l.back, l.expired,
           in_quarantine() and l.quarantine - l.clk + 1 or 0, l.clk, list}
 end
@@ -277,7 +279,6 @@ local function whose()
   return s, false
 end
 
-local known = l ~= nil
 if not l then begin() end
 if l.run ~= run then quarantine() end
 if whose() then pass_time(seen, since) else pass_time(0, 0) end
@@ -309,18 +310,16 @@ if s then
   end
 end
 
-if known or s then
-  local fields = {'@', ledger_text()}
-  for name, each in pairs(sessions) do
-    if each.dirty then fields[#fields + 1], fields[#fields + 2] = name, session_text(each) end
-  end
-  redis.call('HSET', key, unpack(fields))
-  for i = 1, #gone do
-    if not sessions[gone[i]] then redis.call('HDEL', key, gone[i]) end
-  end
-  local keep = max(86400000, l.longest / 100, 2 * l.burst * l.q / l.p / 1000)
-  redis.call('PEXPIRE', key, floor(min(keep, 315360000000)))
+local fields = {'@', ledger_text()}
+for name, each in pairs(sessions) do
+  if each.dirty then fields[#fields + 1], fields[#fields + 2] = name, session_text(each) end
 end
+redis.call('HSET', key, unpack(fields))
+for i = 1, #gone do
+  if not sessions[gone[i]] then redis.call('HDEL', key, gone[i]) end
+end
+local keep = max(86400000, l.longest / 100, 2 * l.burst * l.q / l.p / 1000)
+redis.call('PEXPIRE', key, floor(min(keep, 315360000000)))
 
 return {dead and 1 or 0, grant, granted, dead and 0 or l.ttl, retry, in_quarantine() and l.quarantine - l.clk + 1 or 0,
         (s and saved_for_another(id)) and 1 or 0, active(), l.clk, identity, l.rate, l.burst, l.ttl, l.version}

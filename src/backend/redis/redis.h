@@ -149,6 +149,8 @@ void fc_redis_add_ask(struct fc_redis_arguments *a, const flowctl_lease_ask *ask
 /* False: not an answer of this script. Fills in all but size, session and seq. */
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply);
 bool fc_redis_read_rate(const redisReply *from, flowctl_rate *rate);
+/* Of what "inspect" answers; there must be room for all the members. */
+bool fc_redis_read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members);
 
 flowctl_backend_lease_fn fc_redis_lease;
 flowctl_backend_get_fn fc_redis_get;
