@@ -3,6 +3,7 @@
     driver = Driver(PATH)
     driver.open("b", url=server.url()).status      an order is a method; its answer has the fields of the answer
 """
+import functools
 import json
 import os
 import re
@@ -45,11 +46,12 @@ class Driver:
             raise self.ended()
         return types.SimpleNamespace(**json.loads(line))
 
+    def order(self, verb, *words, **options):
+        self.send(verb, *words, **options)
+        return self.receive()
+
     def __getattr__(self, verb):
-        def order(*words, **options):
-            self.send(verb, *words, **options)
-            return self.receive()
-        return order
+        return functools.partial(self.order, verb)
 
     def ended(self):
         return Ended(f"the driver ended with status {self.process.wait(PATIENCE_S)}:\n{self.errors()}")
@@ -123,7 +125,7 @@ class Case(unittest.TestCase):
 
     def wait_until_it_lends(self, driver, limiter):
         try:
-            wait_until(lambda: driver.__getattr__("try")(limiter, 1).allowed)
+            wait_until(lambda: driver.order("try", limiter, 1).allowed)
         except AssertionError:
             raise AssertionError(f"nothing is lent: {driver.sharing(limiter)}") from None
 

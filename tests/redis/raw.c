@@ -8,7 +8,7 @@
  *     tickets NAME                         how many were given, answered, answered twice, unknown or after the close; and by statuses
  *     shut NAME                            closes
  *
- * A session is named by a number; its seq, and what was seen, go on by themselves.
+ * A session is named by a number; its seq, what it used (all that it was granted), and what was seen go on by themselves.
  */
 #include "driver.h"
 
@@ -122,7 +122,7 @@ static struct session *session_of(struct raw *r, uint64_t number) {
     return s;
 }
 
-static flowctl_lease_ask ask_of(const struct order *o, const char *limit) {
+static flowctl_lease_ask ask_of(const struct order *o, const char *limit, uint64_t used) {
     return (flowctl_lease_ask){.size = sizeof(flowctl_lease_ask),
                                .limit = limit,
                                .member = "driver",
@@ -130,7 +130,7 @@ static flowctl_lease_ask ask_of(const struct order *o, const char *limit) {
                                .seq = number_of(o, "seq", 1),
                                .want = number_of(o, "want", 0),
                                .need = number_of(o, "need", 0),
-                               .used = number_of(o, "used", 0),
+                               .used = number_of(o, "used", used),
                                .back = number_of(o, "back", 0),
                                .leaves = number_of(o, "leaves", 0) != 0,
                                .terms = {flowctl_per_second(number_of(o, "rate", 1000)), number_of(o, "burst", 100),
@@ -151,8 +151,8 @@ static void say_reply(const flowctl_lease_reply *reply) {
 
 static void ask_raw(const struct order *o) {
     struct raw *r = find_raw(o);
-    flowctl_lease_ask ask = ask_of(o, word(o, 2));
-    struct session *s = session_of(r, ask.session.lo);
+    struct session *s = session_of(r, number_of(o, "session", 1));
+    flowctl_lease_ask ask = ask_of(o, word(o, 2), s->last.granted);
     uint64_t until_ns = clock_ns() + number_of(o, "wait_ms", 2000) * NS_PER_MS;
     s->seq = ask.seq = number_of(o, "seq", s->seq + 1);
     ask.seen_clk_ns = s->last.clk_ns;
@@ -177,7 +177,7 @@ static void send_raw(const struct order *o) {
     struct raw *r = find_raw(o);
     snprintf(r->limit, sizeof r->limit, "%s", word(o, 2));
     for (uint64_t i = 0, count = number_at(o, 3, 1); i < count; i++) {
-        r->repeated = ask_of(o, r->limit);
+        r->repeated = ask_of(o, r->limit, 0);
         r->repeated.session.lo += i;
         r->base->ops->lease(r->base, new_ticket(r), &r->repeated);
     }

@@ -131,7 +131,9 @@ static void scanned(struct fc_redis *r, struct fc_redis_call *call, const redisR
     struct inspection *to = call->context;
     char limit[FLOWCTL_LIMIT_ID_MAX + 1];
     to->status = status;
-    if (status == FLOWCTL_OK && (from->type != REDIS_REPLY_ARRAY || from->elements != 2)) to->status = FLOWCTL_UNSUPPORTED;
+    if (status == FLOWCTL_OK &&
+        (from->type != REDIS_REPLY_ARRAY || from->elements != 2 || from->element[0]->type != REDIS_REPLY_STRING))
+        to->status = FLOWCTL_UNSUPPORTED;
     if (to->status != FLOWCTL_OK) {
         end(r, to);
         return;
