@@ -363,6 +363,22 @@ class Places(Faults):
         keys = [prefix + key for prefix in ("one:", "two:") for key in ("number:{n}", "value:{a}", "{x}")]
         self.assertEqual(sorted(self.redis.command("KEYS", "*")), keys)
 
+    def test_the_longest_names_are_whole(self):
+        """As long as they may be, and what differs in their last bytes is apart."""
+        prefix = 63 * "p" + ":"
+        self.open(self.d, "long", port=self.redis.port, prefix=prefix)
+        wanted = set()
+        for last in "ab":
+            key, limit = 254 * "k" + last, 126 * "l" + last
+            self.assertEqual(self.d.set("long", key, last).status, "OK")
+            self.assertEqual(self.d.increment("long", key, ord(last)).value, ord(last))
+            self.limiter(self.d, "l" + last, "long", limit, ttl_ms=20)
+            self.wait_until_it_lends(self.d, "l" + last)
+            wanted |= {f"{prefix}value:{{{key}}}", f"{prefix}number:{{{key}}}", f"{prefix}{{{limit}}}"}
+        self.assertEqual(self.d.get("long", 254 * "k" + "a").value, "a")
+        self.assertEqual(set(self.redis.command("KEYS", "*")), wanted)
+        self.assertEqual(self.d.inspect("long").limits, 2)
+
     def test_two_servers_and_two_backends_at_one(self):
         other = self.server()
         self.open(self.d, "other", url=other.unix_url(), backoff_min_ms=5, backoff_max_ms=20)
