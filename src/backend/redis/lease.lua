@@ -1,7 +1,7 @@
 -- One limit, and what an ask does to it: the ledger of src/algo/ledger.c, step by step, in the whole numbers that a double holds.
 --
--- A limit is a hash. Field "@" is the ledger, each other field a session, named by its 32 hexadecimal digits. Values are little-endian 64-bit integers, then
--- text; what stands behind what is known here was written by a newer library, and is kept. Times are microseconds, of the server's clock or of the limit's
+-- A limit is a hash. Field "@" is the ledger, each of 32 hexadecimal digits a session of that name. Values are little-endian 64-bit integers, then
+-- text; what stands behind what is known here, and in other fields, was written by a newer library, and is kept. Times are microseconds, of the server's clock or of the limit's
 -- own (clk). The level is `whole` permits and `part` of `q x g` of one more, 0 <= part < q x g; the rate is p / q permits per microsecond.
 --
 -- Nothing is written before everything is decided, and the first write is the one that can fail.
@@ -12,6 +12,7 @@ local LONGEST = 315360000000000 -- ten years: no more time than that counts, or 
 local LEDGER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8c16c32c80'
 local LEDGER_BYTES = 21 * 8 + 16 + 32 + 80
 local SESSION = '<i8i8i8i8i8i8i8i8'
+local NAME_BYTES = 32
 local NOBODY = string.rep('0', 32)
 
 local min, max, floor, fmod = math.min, math.max, math.floor, math.fmod
@@ -220,12 +221,13 @@ end
 
 local head = redis.call('HGET', key, '@')
 if head then
-  if #head < LEDGER_BYTES then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
-  if struct.unpack('<i8', head) > FORMAT then return redis.error_reply('FLOWCTL_NEWER the limit was written by a newer library') end
+  local format = #head >= LEDGER_BYTES and struct.unpack('<i8', head) or 0
+  if format > FORMAT then return redis.error_reply('FLOWCTL_NEWER the limit was written by a newer library') end
+  if format < FORMAT then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
   l = read_ledger(head)
   local all = redis.call('HGETALL', key)
   for i = 1, #all, 2 do
-    if all[i] ~= '@' then sessions[all[i]], count = read_session(all[i + 1]), count + 1 end
+    if #all[i] == NAME_BYTES then sessions[all[i]], count = read_session(all[i + 1]), count + 1 end
   end
 elseif redis.call('EXISTS', key) == 1 then
   return redis.error_reply('FLOWCTL_FOREIGN the key holds something else')
