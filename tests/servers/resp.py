@@ -14,9 +14,9 @@ class Connection:
         """address: (host, port), or the path of a socket."""
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(timeout_s)
+        self.replies = self.socket.makefile("rb")
         try:
             self.socket.connect(address)
-            self.replies = self.socket.makefile("rb")
             if password is not None:
                 self.call("AUTH", *([user] if user else []), password)
         except BaseException:
@@ -58,6 +58,7 @@ class Connection:
         return self.read()
 
     def close(self):
+        self.replies.close()
         self.socket.close()
 
     def __enter__(self):

@@ -59,7 +59,10 @@ static const struct {
     {"invalid password", FLOWCTL_REDIS_REFUSED},
     {"AUTH", FLOWCTL_REDIS_REFUSED}, /* "Client sent AUTH, but no password is set", and its successors */
     {"max number of clients", FLOWCTL_REDIS_REFUSED},
+    {"user executing the script", FLOWCTL_REDIS_REFUSED},
+    {"ACL failure", FLOWCTL_REDIS_REFUSED},
     {"would overflow", FLOWCTL_REDIS_OVERFLOW},
+    {"not an integer", FLOWCTL_REDIS_FOREIGN_KEY},
     {"DB index", FLOWCTL_REDIS_BAD_DATABASE},
     {"invalid DB", FLOWCTL_REDIS_BAD_DATABASE},
     {"SELECT is not allowed in cluster mode", FLOWCTL_REDIS_CLUSTER},
@@ -75,4 +78,10 @@ flowctl_redis_fault fc_redis_fault_of(const char *message) {
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
             if (strstr(message, words[i].word) != NULL) return words[i].fault;
     return FLOWCTL_REDIS_OTHER;
+}
+
+size_t fc_redis_shown(const char *message, const char *secret) {
+    const char *arguments = strstr(message, ", with args"), *told = *secret != '\0' ? strstr(message, secret) : NULL;
+    if (arguments == NULL || (told != NULL && told < arguments)) arguments = told;
+    return arguments != NULL ? (size_t)(arguments - message) : strlen(message);
 }

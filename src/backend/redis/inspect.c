@@ -109,7 +109,7 @@ static bool look_at(struct fc_redis *r, struct inspection *to, const char *limit
     fc_redis_add_text(&a, "1");
     fc_redis_add_key(&a, r->settings.prefix, "", limit);
     fc_redis_add_text(&a, "inspect");
-    struct fc_redis_call *call = fc_redis_call_new(r, looked_at, 0, a.count, a.argv, a.lengths);
+    struct fc_redis_call *call = fc_redis_call_new(looked_at, 0, a.count, a.argv, a.lengths);
     if (call == NULL) return free(look), false;
     call->script = &fc_redis_lease_script;
     call->context = look;
@@ -131,7 +131,9 @@ static void scanned(struct fc_redis *r, struct fc_redis_call *call, const redisR
     struct inspection *to = call->context;
     char limit[FLOWCTL_LIMIT_ID_MAX + 1];
     to->status = status;
-    if (status == FLOWCTL_OK && (from->type != REDIS_REPLY_ARRAY || from->elements != 2)) to->status = FLOWCTL_UNSUPPORTED;
+    if (status == FLOWCTL_OK &&
+        (from->type != REDIS_REPLY_ARRAY || from->elements != 2 || from->element[0]->type != REDIS_REPLY_STRING))
+        to->status = FLOWCTL_UNSUPPORTED;
     if (to->status != FLOWCTL_OK) {
         end(r, to);
         return;
@@ -158,7 +160,7 @@ static void scan(struct fc_redis *r, struct inspection *to) {
     fc_redis_add_text(&a, pattern);
     fc_redis_add_text(&a, "COUNT");
     fc_redis_add_text(&a, KEYS_A_STEP);
-    struct fc_redis_call *call = fc_redis_call_new(r, scanned, 0, a.count, a.argv, a.lengths);
+    struct fc_redis_call *call = fc_redis_call_new(scanned, 0, a.count, a.argv, a.lengths);
     if (call == NULL) {
         to->status = FLOWCTL_NO_MEMORY;
         end(r, to);

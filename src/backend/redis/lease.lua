@@ -1,8 +1,8 @@
 -- One limit, and what an ask does to it: the ledger of src/algo/ledger.c, step by step, in the whole numbers that a double holds.
 --
--- A limit is a hash. Field "@" is the ledger, each other field a session, named by its 32 hexadecimal digits. Values are little-endian 64-bit integers, then
--- text; what stands behind what is known here was written by a newer library, and is kept. Times are microseconds, of the server's clock or of the limit's
--- own (clk). The level is `whole` permits and `part` of `q x g` of one more, 0 <= part < q x g; the rate is p / q permits per microsecond.
+-- A limit is a hash. Field "@" is the ledger, each of 32 hexadecimal digits a session of that name. Values are little-endian 64-bit integers, then
+-- text; what stands behind what is known here, and in other fields, was written by a newer library, and is kept. Times are microseconds, of the server's
+-- clock or of the limit's own (clk). The level is `whole` permits and `part` of `q x g` of one more, 0 <= part < q x g; the rate is p / q permits per microsecond.
 --
 -- Most asks read the ledger and the session that asks, no other: how many sessions there are, how many of them are active, and hungry, stands in the ledger. All are
 -- read when their leases may be over, when the clock by which they are counted makes a step, and for what concerns all of them.
@@ -15,6 +15,7 @@ local LONGEST = 315360000000000 -- ten years: no more time than that counts, or 
 local LEDGER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8c16c32c80'
 local LEDGER_BYTES = 26 * 8 + 16 + 32 + 80
 local SESSION = '<i8i8i8i8i8i8i8i8'
+local NAME_BYTES = 32
 local NOBODY = string.rep('0', 32)
 
 local min, max, floor, fmod = math.min, math.max, math.floor, math.fmod
@@ -82,7 +83,7 @@ local function read_all()
   local fields = redis.call('HGETALL', key)
   for i = 1, #fields, 2 do
     local name = fields[i]
-    if name ~= '@' and not sessions[name] then sessions[name] = read_session(fields[i + 1]) end
+    if #name == NAME_BYTES and not sessions[name] then sessions[name] = read_session(fields[i + 1]) end
   end
 end
 
@@ -242,8 +243,8 @@ end
 
 local found = redis.call('HMGET', key, '@', id)
 if found[1] then
-  if #found[1] < LEDGER_BYTES then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
-  l = read_ledger(found[1])
+  if #found[1] >= LEDGER_BYTES then l = read_ledger(found[1]) end
+  if not l or l.format < FORMAT then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
   if l.format > FORMAT then return redis.error_reply('FLOWCTL_NEWER the limit was written by a newer library') end
   if found[2] then sessions[id] = read_session(found[2]) end
 elseif redis.call('EXISTS', key) == 1 then

@@ -12,12 +12,16 @@
 
 /* ---- arguments ---- */
 
-void fc_redis_add_bytes(struct fc_redis_arguments *a, const void *bytes, size_t count) {
-    char *to = a->text + a->used;
-    memcpy(to, bytes, count);
-    a->used += count;
-    a->argv[a->count] = to;
+/* What stands behind the others. */
+static void add_what_is_there(struct fc_redis_arguments *a, size_t count) {
+    a->argv[a->count] = a->text + a->used;
     a->lengths[a->count++] = count;
+    a->used += count;
+}
+
+void fc_redis_add_bytes(struct fc_redis_arguments *a, const void *bytes, size_t count) {
+    memcpy(a->text + a->used, bytes, count);
+    add_what_is_there(a, count);
 }
 
 void fc_redis_add_text(struct fc_redis_arguments *a, const char *text) { fc_redis_add_bytes(a, text, strlen(text)); }
@@ -28,8 +32,7 @@ void fc_redis_add_number(struct fc_redis_arguments *a, uint64_t number) {
 }
 
 void fc_redis_add_key(struct fc_redis_arguments *a, const char *prefix, const char *kind, const char *name) {
-    char key[FLOWCTL_REDIS_PREFIX_MAX + FLOWCTL_STORE_KEY_MAX + 8];
-    fc_redis_add_bytes(a, key, (size_t)snprintf(key, sizeof key, "%s%s{%s}", prefix, kind, name));
+    add_what_is_there(a, (size_t)snprintf(a->text + a->used, sizeof a->text - a->used, "%s%s{%s}", prefix, kind, name));
 }
 
 /* ---- the rate, as p / q permits per microsecond, and what a permit's part is counted in: q x g ---- */
@@ -110,10 +113,11 @@ static uint64_t number(const redisReply *from, int at) { return (uint64_t)from->
 
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
     if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS) return false; /* a newer one may say more */
-    for (int i = 0; i < ANSWERS; i++)
-        if ((i == IDENTITY || i == RATE) != (from->element[i]->type == REDIS_REPLY_STRING) ||
-            (from->element[i]->type == REDIS_REPLY_INTEGER && from->element[i]->integer < 0))
-            return false;
+    for (int i = 0; i < ANSWERS; i++) {
+        const redisReply *each = from->element[i];
+        bool text = i == IDENTITY || i == RATE;
+        if (each->type != (text ? REDIS_REPLY_STRING : REDIS_REPLY_INTEGER) || each->integer < 0) return false;
+    }
     reply->dead = number(from, DEAD) != 0;
     reply->grant = number(from, GRANT);
     reply->granted = number(from, GRANTED);
