@@ -202,7 +202,8 @@ static void read_options(int argc, char **argv) {
         {NULL, 0, NULL, 0}};
     static const char *const demands[] = {"all", "even", "skewed", "shifting"};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        uint64_t number = optarg != NULL ? strtoull(optarg, NULL, 10) : 0;
+        const char *value = optarg != NULL ? optarg : "";
+        uint64_t number = strtoull(value, NULL, 10);
         switch (c) {
         case 'r': options.rate = number; break;
         case 'b': options.burst = number; break;
@@ -213,7 +214,7 @@ static void read_options(int argc, char **argv) {
         case 'f': options.refresh_ns = number; break;
         case 't': options.ttl_ns = number; break;
         case 'd':
-            while (strcmp(optarg, demands[options.demand]) != 0)
+            while (strcmp(value, demands[options.demand]) != 0)
                 if (++options.demand > SHIFTING) fail("--demand is all, even, skewed or shifting");
             break;
         default: exit(2);
@@ -229,6 +230,7 @@ int main(int argc, char **argv) {
     struct fct_backend_url url;
     flowctl_error err;
     read_options(argc, argv);
+    if (options.url == NULL) return 2;
     bool local = strcmp(options.url, "local") == 0;
     if (!local && fct_backend_url_read(&url, options.url, &err) != FLOWCTL_OK) fail(err.message);
     page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -78,7 +78,7 @@ static flowctl_status read_redis(struct fct_backend_url *url, const char *rest, 
     (void)rest;
     if (options == NULL) return fail(err, FLOWCTL_NO_MEMORY, "no memory");
     flowctl_redis_options_init(options, sizeof *options);
-    options->url = url->text; /* what is wrong with it, opening tells */
+    options->url = url->text;                             /* what is wrong with it, opening tells */
     options->password = getenv("FLOWCTL_REDIS_PASSWORD"); /* a command line can be seen by others */
     url->ops = flowctl_redis_backend();
     url->owned = options;

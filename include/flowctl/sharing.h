@@ -62,9 +62,9 @@ typedef enum flowctl_away {
 /** How a limiter with a backend shares. Part of the options of each kind of limiter. Zero means default. */
 typedef struct flowctl_sharing_options {
     flowctl_away away;
-    uint64_t reuse_ns; /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
-    uint64_t ttl_ns;   /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
-    uint64_t refresh_ns; /**< How often it asks, at most, while there is demand; 0: 10 ms. 1 ms … ttl / 4. Less often if many do. */
+    uint64_t reuse_ns;   /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
+    uint64_t ttl_ns;     /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
+    uint64_t refresh_ns; /**< How often it asks, at most, while there is demand. 1 ms … ttl / 4; 0: four times in the time that fills the burst, 1 … 10 ms. Less often if many do. */
     uint64_t config_version; /**< Of two settings for one id the higher version is in force. */
     uint32_t capabilities;   /**< FLOWCTL_CAN_… that the backend must have, besides LEND. */
     uint32_t needs;          /**< FLOWCTL_NEEDS_… */

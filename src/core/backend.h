@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "clock/clock.h"
 #include "core/due.h"
+#include "core/turns.h"
 
 #include <flowctl/store.h>
 #include <flowctl/sys/backend.h>
@@ -72,6 +73,8 @@ struct flowctl_backend {
     struct fc_slot *slots;  /* of members; a ticket tells which */
     size_t room, free_slot; /* the first of a list */
     struct fc_due_heap due; /* all members; room as above */
+    struct fc_turns turns;
+    bool in_pass; /* of fc_members_drive */
     uint64_t generation;
     struct fc_call *calls;
     struct fc_farewell *farewells;
@@ -80,6 +83,7 @@ struct flowctl_backend {
     struct fc_sleeper sleeper; /* the thread's */
     pthread_t thread;
     _Atomic uint64_t busy_members;           /* in use lately */
+    _Atomic uint64_t round_trip_ns;          /* of asks, as a rule */
     struct fc_leased *_Atomic hurried;       /* members that are due sooner than planned: a list */
     _Atomic uint64_t awake_at_ns;            /* when the next pass is planned, by the backend's clock */
     _Atomic bool stopping, orphan;           /* orphan: in the child of a fork */
@@ -97,19 +101,20 @@ uint64_t fc_backend_drive(flowctl_backend *b);
 /* One pass by another thread than the one that polls, with FLOWCTL_DRIVE_POLL. That one looks again, since what it was told may be so no longer. */
 void fc_backend_assist(flowctl_backend *b);
 
-/* How far asks of one busy member have to be apart, so that those of all are not too many. */
+/* How far asks of one busy member have to be apart, so that those of all are not too many: for what is allowed, and for the turns that there are. */
 uint64_t fc_backend_spacing_ns(const flowctl_backend *b);
+void fc_backend_note_round_trip(flowctl_backend *b, uint64_t ns);
 
 /* A limiter becomes a member, and leaves. Leaving returns once no thread is inside. */
-flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased);
-void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_farewell *farewell);
+flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *s);
+void fc_backend_leave(flowctl_backend *b, struct fc_leased *s, struct fc_farewell *farewell);
 
 /* A member is due at `due_ns` already, if that is sooner than planned. As fc_backend_wake. */
-void fc_backend_hurry(flowctl_backend *b, struct fc_leased *leased, uint64_t due_ns);
+void fc_backend_hurry(flowctl_backend *b, struct fc_leased *s, uint64_t due_ns);
 
 /* A member that can't leave meanwhile; NULL if there is none of that ticket. It may be due at another time after it. */
 struct fc_leased *fc_members_visit(flowctl_backend *b, uint64_t ticket);
-void fc_members_end_visit(flowctl_backend *b, struct fc_leased *leased);
+void fc_members_end_visit(flowctl_backend *b, struct fc_leased *s);
 
 /* Drives those that are due. Returns when the next is. Under `lock`, which is given up meanwhile. */
 uint64_t fc_members_drive(flowctl_backend *b);

@@ -1,6 +1,7 @@
 #include "core/leased.h"
 
 #include "base/error.h"
+#include "base/wide.h"
 #include "core/backend.h"
 #include "core/bucket.h"
 
@@ -9,6 +10,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* Those at rest are looked at together, at multiples of this: many of them are not to wake the backend one by one. */
+#define TOGETHER_NS (10 * FLOWCTL_NS_PER_MS)
 /* What is to be reported at once is looked for so often. */
 #define SOON_NS FLOWCTL_NS_PER_MS
 
@@ -37,15 +40,31 @@ void fc_leased_count_busy(struct fc_leased *s, bool busy) {
     s->busy = busy;
 }
 
+/*
+ * All of the rate can be used if the burst lasts for two refreshes and a round trip: unless it was told, a limiter asks four times in the time that its
+ * burst lasts, but not ever more often for a limit that is small, nor more seldom for one that is large.
+ */
+static uint64_t refresh_wanted(const struct fc_leased *s) {
+    if (s->options.refresh_ns != 0) return s->options.refresh_ns;
+    fc_u128 quarter_ns = (fc_u128)s->limiter->burst_permits * s->limiter->rate.period_ns / s->limiter->rate.permits / 4;
+    return quarter_ns > FC_REFRESH_MOST_NS ? FC_REFRESH_MOST_NS : most((uint64_t)quarter_ns, FC_REFRESH_LEAST_NS);
+}
+
 void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
     fc_leased_count_busy(s, is_busy(s, now_ns));
     uint64_t spacing_ns = fc_backend_spacing_ns(s->backend);
     s->soon_ns = most(SOON_NS, spacing_ns);
     /* Not so seldom that a lease could end; and a store may have told a shorter one than was asked for. */
-    atomic_store(&s->refresh_ns, least(most(s->options.refresh_ns, spacing_ns), s->terms.ttl_ns / 4));
+    atomic_store(&s->refresh_ns, least(most(refresh_wanted(s), spacing_ns), s->terms.ttl_ns / 4));
 }
 
 static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
+
+/* What it asked is answered, or given up. */
+static void no_longer_asks(struct fc_leased *s) {
+    s->unanswered = false;
+    fc_turn_end(&s->backend->turns, &s->turn);
+}
 
 /* ---- what is held ---- */
 
@@ -68,7 +87,7 @@ void fc_leased_begin_session(struct fc_leased *s) {
     }
     fc_session_begin(&s->session, id);
     s->sessions++;
-    s->unanswered = false;
+    no_longer_asks(s);
     atomic_store(&s->next_ask_ns, 0);
 }
 
@@ -254,7 +273,7 @@ static uint64_t patience(const struct fc_leased *s) {
 static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     s->failures++;
     s->store = status;
-    s->unanswered = false;
+    no_longer_asks(s);
     unsigned doublings = s->failed_in_a_row < 10 ? s->failed_in_a_row : 10;
     s->failed_in_a_row++;
     atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
@@ -263,6 +282,11 @@ static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
 /* A lease in which nothing happens is renewed then. */
 static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->asked_ns) + jittered(s, s->terms.ttl_ns / 3); }
 
+static uint64_t together(const struct fc_leased *s, uint64_t at_ns) {
+    uint64_t step_ns = least(TOGETHER_NS, s->terms.ttl_ns / 16);
+    return at_ns + step_ns - 1 - (at_ns - 1) % step_ns;
+}
+
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
@@ -270,9 +294,12 @@ static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
     next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
+    if (!busy && !hurry) next_ns = together(s, next_ns);
     if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
+    else if (atomic_load(&s->turn.wanted)) next_ns = FLOWCTL_FOREVER; /* it comes when it has its turn */
+    else if (atomic_load(&s->turn.held)) next_ns = 0;
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
 }
@@ -303,8 +330,7 @@ static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_pla
            s->pending || s->session.seq == 0;
 }
 
-/* Under the lock. True: `ask` is to be sent. */
-static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+static bool prepare_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     flowctl_limiter *l = s->limiter;
     struct fc_lent look;
     uint64_t now_ns = fc_limiter_now(l);
@@ -314,9 +340,17 @@ static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
-    if (now_ns < may_ask_at(s, &look)) return false;
+    if (now_ns < may_ask_at(s, &look) || !fc_turn_take(&s->backend->turns, &s->turn)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
+}
+
+/* Under the lock. True: `ask` is to be sent. */
+static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+    atomic_store(&s->turn.wanted, false);
+    bool asks = prepare_to_ask(s, ask);
+    if (!s->unanswered) fc_turn_end(&s->backend->turns, &s->turn); /* not needed after all */
+    return asks;
 }
 
 static void tell(struct fc_leased *s);
@@ -402,6 +436,7 @@ static void measure(struct fc_leased *s, uint64_t seq, uint64_t now_ns) {
     uint64_t sent_ns = s->session.sent_ns[seq % FC_SESSION_ASKS], took_ns = now_ns > sent_ns ? now_ns - sent_ns : 0;
     /* A slow one lately: at once when it is slower, little by little when it is faster. */
     s->round_trip_ns = most(took_ns, s->round_trip_ns - s->round_trip_ns / 32);
+    fc_backend_note_round_trip(s->backend, took_ns);
 }
 
 /* Under the lock. */
@@ -424,7 +459,7 @@ static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
     s->replies++;
     s->store = FLOWCTL_OK;
     s->failed_in_a_row = 0;
-    if (awaited) s->unanswered = false;
+    if (awaited) no_longer_asks(s);
 }
 
 /* To the listener, of a state that is new: with no lock held. */

@@ -11,11 +11,17 @@
 #include "algo/session.h"
 #include "core/due.h"
 #include "core/limiter.h"
+#include "core/turns.h"
 
 #include <flowctl/sharing.h>
 
+/* How often a limiter asks by itself, by its limit. */
+#define FC_REFRESH_LEAST_NS FLOWCTL_NS_PER_MS
+#define FC_REFRESH_MOST_NS (10 * FLOWCTL_NS_PER_MS)
+
 struct fc_leased {
     struct fc_due planned; /* first: when the backend will drive it; the backend's lock */
+    struct fc_turn turn;   /* to ask */
     flowctl_limiter *limiter;
     flowctl_backend *backend;
     uint64_t ticket; /* the backend's name for it; without the session */

@@ -9,8 +9,6 @@
 #include <string.h>
 
 #define DEFAULT_TTL_NS FLOWCTL_NS_PER_SEC
-#define DEFAULT_REFRESH_NS (10 * FLOWCTL_NS_PER_MS)
-#define REFRESH_MIN_NS FLOWCTL_NS_PER_MS
 #define DEFAULT_REUSE_TTLS 10
 
 /* ---- options ---- */
@@ -41,8 +39,7 @@ static flowctl_status check_times(const char *id, flowctl_sharing_options *o, fl
     if (o->ttl_ns < FLOWCTL_TTL_MIN_NS || o->ttl_ns > FLOWCTL_TTL_MAX_NS)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "limiter \"%.40s\": ttl_ns is %llu: 10 ms to 1 h", id,
                        (unsigned long long)o->ttl_ns);
-    if (o->refresh_ns == 0) o->refresh_ns = DEFAULT_REFRESH_NS < o->ttl_ns / 4 ? DEFAULT_REFRESH_NS : o->ttl_ns / 4;
-    if (o->refresh_ns < REFRESH_MIN_NS || o->refresh_ns > o->ttl_ns / 4)
+    if (o->refresh_ns != 0 && (o->refresh_ns < FC_REFRESH_LEAST_NS || o->refresh_ns > o->ttl_ns / 4))
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
                        "limiter \"%.40s\": refresh_ns is %llu: 1 ms to a quarter of ttl_ns, %llu", id,
                        (unsigned long long)o->refresh_ns, (unsigned long long)(o->ttl_ns / 4));

@@ -5,6 +5,8 @@
 #include "core/backend.h"
 #include "core/leased.h"
 
+#include <stddef.h>
+
 #define FIRST_ROOM 8
 #define NO_SLOT SIZE_MAX
 
@@ -46,9 +48,34 @@ static void put_hurried_in_order(flowctl_backend *b) {
     }
 }
 
-/* There is room for 2^24 members: within 64 bits. */
+/* There is room for 2^24 members: within 64 bits, if a round trip is at most a minute. */
 uint64_t fc_backend_spacing_ns(const flowctl_backend *b) {
-    return atomic_load(&b->busy_members) * FLOWCTL_NS_PER_SEC / b->max_asks_per_sec;
+    uint64_t busy = atomic_load(&b->busy_members);
+    return most(busy * FLOWCTL_NS_PER_SEC / b->max_asks_per_sec, busy * atomic_load(&b->round_trip_ns) / FC_TURNS);
+}
+
+/* Two that note theirs at once may lose one: it is an average. */
+void fc_backend_note_round_trip(flowctl_backend *b, uint64_t ns) {
+    uint64_t usual_ns = atomic_load(&b->round_trip_ns);
+    if (ns > 60 * FLOWCTL_NS_PER_SEC) ns = 60 * FLOWCTL_NS_PER_SEC;
+    atomic_store(&b->round_trip_ns, usual_ns - usual_ns / 16 + ns / 16);
+}
+
+/* ---- turns ---- */
+
+static struct fc_leased *whose(struct fc_turn *turn) {
+    return (struct fc_leased *)(void *)((char *)turn - offsetof(struct fc_leased, turn));
+}
+
+/* Under the lock. After this member was looked at, it may have to wait for a turn, or others have one: those are due, and true is returned. */
+static bool pass_turns_on(flowctl_backend *b, struct fc_leased *s) {
+    bool passed = false;
+    if (s != NULL && atomic_load(&s->turn.wanted)) fc_turn_wait(&b->turns, &s->turn);
+    for (struct fc_turn *next; (next = fc_turns_next(&b->turns)) != NULL; passed = true) {
+        atomic_store(&whose(next)->due_ns, 0);
+        put_in_order(b, whose(next), 0);
+    }
+    return passed;
 }
 
 /* ---- the table ---- */
@@ -101,6 +128,8 @@ void fc_backend_leave(flowctl_backend *b, struct fc_leased *s, struct fc_farewel
     uint64_t slot = slot_of(s->ticket);
     b->slots[slot].leased = NULL; /* nobody finds it by its ticket any more */
     while (s->users != 0) pthread_cond_wait(&b->changed, &b->lock);
+    fc_turn_forget(&b->turns, &s->turn);
+    bool passed = pass_turns_on(b, NULL);
     put_hurried_in_order(b); /* so that it is not listed */
     fc_due_remove(&b->due, &s->planned);
     b->slots[slot].next_free = b->free_slot;
@@ -110,7 +139,7 @@ void fc_backend_leave(flowctl_backend *b, struct fc_leased *s, struct fc_farewel
         b->farewells = farewell;
     }
     pthread_mutex_unlock(&b->lock);
-    if (farewell != NULL) fc_backend_wake(b, 0);
+    if (farewell != NULL || passed) fc_backend_wake(b, 0);
 }
 
 struct fc_leased *fc_members_visit(flowctl_backend *b, uint64_t ticket) {
@@ -128,8 +157,9 @@ static void end_visit(flowctl_backend *b, struct fc_leased *s) {
 
 void fc_members_end_visit(flowctl_backend *b, struct fc_leased *s) {
     pthread_mutex_lock(&b->lock);
+    bool passed = pass_turns_on(b, s);
     put_in_order(b, s, 0);
-    uint64_t due_ns = s->planned.at_ns;
+    uint64_t due_ns = passed && !b->in_pass ? 0 : s->planned.at_ns; /* a pass that goes on sees to them */
     end_visit(b, s);
     pthread_mutex_unlock(&b->lock);
     fc_backend_wake(b, due_ns);
@@ -140,14 +170,17 @@ void fc_members_end_visit(flowctl_backend *b, struct fc_leased *s) {
 uint64_t fc_members_drive(flowctl_backend *b) {
     uint64_t now_ns = fc_backend_now(b);
     put_hurried_in_order(b);
+    b->in_pass = true;
     struct fc_leased *s;
     while ((s = first_due(b)) != NULL && s->planned.at_ns <= now_ns) {
         s->users++;
         pthread_mutex_unlock(&b->lock);
         fc_leased_drive(s);
         pthread_mutex_lock(&b->lock);
-        put_in_order(b, s, now_ns + 1); /* once in a pass */
+        put_in_order(b, s, now_ns + 1); /* once in a pass, but for its turn */
+        pass_turns_on(b, s);
         end_visit(b, s);
     }
+    b->in_pass = false;
     return s != NULL ? s->planned.at_ns : FLOWCTL_FOREVER;
 }

@@ -373,7 +373,7 @@ static void forgotten(const struct contract_subject *s) {
         EXPECT(now() < until_ns);
     }
     rest(TTL_NS * 7 / 8 + (uint64_t)PART * FLOWCTL_NS_PER_SEC / SLOW + TTL_NS / 2);
-    flowctl_decision d = flowctl_acquire(other, BURST, TTL_NS);
+    flowctl_decision d = flowctl_acquire(other, BURST, PATIENCE_NS);
     note(record, &d);
     take_held(first, record);
     judge("forgotten", record, SLOW, BURST, 0, UINT64_MAX);

@@ -228,7 +228,7 @@ static void one_of_many_is_driven_when_it_is_due(void **state) {
     }
     shared_pass(&s, FLOWCTL_NS_PER_SEC);
     s.script.generous = false;
-    for (unsigned i = 0; i < MANY; i++) {
+    for (unsigned i = 0; i < 100; i++) { /* fewer than may be unanswered at once */
         unsigned before = s.script.asks;
         uint64_t who = test_below(&random, MANY);
         if (tickets[who] == 0) continue; /* an ask of it is on its way */

@@ -162,6 +162,20 @@ static void who_is_at_rest_does_not_count(void **state) {
     crowd_free();
 }
 
+/* However many they are, their backend wakes up as for one. */
+static void those_at_rest_are_looked_at_together(void **state) {
+    (void)state;
+    crowd_open(MANY, 0, flowctl_per_second(1000), 100);
+    for (unsigned i = 0; i < MANY; i++) flowctl_try_acquire(crowd.l[i], 1), shared_pass(&crowd.s, MS / 7);
+    shared_pass(&crowd.s, 5 * FLOWCTL_NS_PER_SEC);
+    uint64_t before = asks();
+    crowd.s.polls = 0;
+    shared_pass(&crowd.s, FLOWCTL_NS_PER_SEC);
+    assert_in_range(crowd.s.polls, 10, 101);
+    assert_in_range(asks() - before, 2 * MANY, 4 * MANY); /* each renews its lease */
+    crowd_free();
+}
+
 static void who_is_closed_or_gone_does_not_count(void **state) {
     (void)state;
     crowd_open(MANY, 10000, flowctl_per_second(1000), 100);
@@ -181,7 +195,8 @@ int main(void) {
         cmocka_unit_test(alone_it_asks_as_often_as_it_was_told),   cmocka_unit_test(the_burst_that_is_needed_is_told),
         cmocka_unit_test(many_ask_no_more_than_they_may_together), cmocka_unit_test(the_first_asks_are_few_as_well),
         cmocka_unit_test(small_limits_keep_the_pace_too),          cmocka_unit_test(no_lease_ends_for_want_of_asks),
-        cmocka_unit_test(who_is_at_rest_does_not_count),           cmocka_unit_test(who_is_closed_or_gone_does_not_count),
+        cmocka_unit_test(who_is_at_rest_does_not_count),           cmocka_unit_test(those_at_rest_are_looked_at_together),
+        cmocka_unit_test(who_is_closed_or_gone_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,24 +2,21 @@
 
 #include <string.h>
 
-const char *flowctl_redis_fault_name(flowctl_redis_fault fault) {
-    switch (fault) {
-#define NAME(id, value, name, status) \
-    case id: return name;
-        FLOWCTL_REDIS_FAULT_MAP(NAME)
-#undef NAME
-    }
-    return "unknown";
-}
+static const struct {
+    const char *name;
+    flowctl_status status;
+} kinds[] = {
+#define KIND(id, value, name, status) [id] = {name, status},
+    FLOWCTL_REDIS_FAULT_MAP(KIND)
+#undef KIND
+};
+
+static bool is_fault(flowctl_redis_fault fault) { return (unsigned)fault < sizeof kinds / sizeof *kinds; }
+
+const char *flowctl_redis_fault_name(flowctl_redis_fault fault) { return is_fault(fault) ? kinds[fault].name : "unknown"; }
 
 flowctl_status fc_redis_fault_status(flowctl_redis_fault fault) {
-    switch (fault) {
-#define STATUS(id, value, name, status) \
-    case id: return status;
-        FLOWCTL_REDIS_FAULT_MAP(STATUS)
-#undef STATUS
-    }
-    return FLOWCTL_UNAVAILABLE;
+    return is_fault(fault) ? kinds[fault].status : FLOWCTL_UNAVAILABLE;
 }
 
 /* The first word of an error tells its kind. */

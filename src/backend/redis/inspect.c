@@ -1,7 +1,6 @@
 /* Diagnostics: the keys of limits by SCAN, each looked at by the script itself, without an ask. One limit after the other. */
 #include "redis.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +23,22 @@ static void end(struct fc_redis *r, struct inspection *to) {
     free(to);
 }
 
+/* 32 hexadecimal digits. */
+static bool read_session(const char *text, flowctl_session_id *id) {
+    char half[17] = "", *end;
+    memcpy(half, text, 16);
+    id->hi = strtoull(half, &end, 16);
+    if (*end != '\0') return false;
+    memcpy(half, text + 16, 16);
+    id->lo = strtoull(half, &end, 16);
+    return *end == '\0';
+}
+
 static bool read_member(const redisReply *from, flowctl_member_state *m) {
     if (from->type != REDIS_REPLY_ARRAY || from->elements < PARTS || from->element[ID]->type != REDIS_REPLY_STRING ||
         from->element[NAME]->type != REDIS_REPLY_STRING || from->element[ID]->len != 32)
         return false;
-    if (sscanf(from->element[ID]->str, "%16" SCNx64 "%16" SCNx64, &m->session.hi, &m->session.lo) != 2) return false;
+    if (!read_session(from->element[ID]->str, &m->session)) return false;
     m->seq = (uint64_t)from->element[SEQ]->integer;
     m->granted = (uint64_t)from->element[HAD]->integer;
     m->used = (uint64_t)from->element[SPENT]->integer;

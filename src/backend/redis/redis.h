@@ -101,7 +101,7 @@ void fc_redis_link_wait(struct fc_redis *r, uint64_t until_ns);
 void fc_redis_link_interrupt(struct fc_redis *r);
 
 /* Notes an error, of which the message has so many bytes at most. */
-void fc_redis_note(struct fc_redis *r, flowctl_redis_fault fault, const char *message, size_t most);
+void fc_redis_note(struct fc_redis *r, flowctl_redis_fault fault, const char *message, size_t shown);
 /* That this connection is of no use any more, and why. */
 void fc_redis_lose(struct fc_redis *r, flowctl_redis_fault fault, const char *message);
 

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "redis.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -63,7 +64,7 @@ static flowctl_status take_prefix(struct fc_redis_settings *s, const char *prefi
                        strlen(prefix), FLOWCTL_REDIS_PREFIX_MAX);
     if (strpbrk(prefix, "{}*?[]\\^") != NULL)
         return refuse(err, "key_prefix", "has one of {}*?[]\\^, which mean something to the server");
-    strcpy(s->prefix, prefix);
+    snprintf(s->prefix, sizeof s->prefix, "%s", prefix);
     return FLOWCTL_OK;
 }
 

@@ -12,7 +12,8 @@ static flowctl_status refuse(flowctl_error *err, const char *why) {
 }
 
 static bool is(const UriTextRangeA *part, const char *text) {
-    size_t length = part->first == NULL ? 0 : (size_t)(part->afterLast - part->first);
+    if (part->first == NULL) return *text == '\0';
+    size_t length = (size_t)(part->afterLast - part->first);
     return length == strlen(text) && memcmp(part->first, text, length) == 0;
 }
 
