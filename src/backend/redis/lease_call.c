@@ -118,6 +118,7 @@ bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
         bool text = i == IDENTITY || i == RATE;
         if (each->type != (text ? REDIS_REPLY_STRING : REDIS_REPLY_INTEGER) || each->integer < 0) return false;
     }
+    if (from->element[IDENTITY]->len != 16) return false;
     reply->dead = number(from, DEAD) != 0;
     reply->grant = number(from, GRANT);
     reply->granted = number(from, GRANTED);

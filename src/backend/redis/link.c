@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define GOODBYE_NS (FLOWCTL_NS_PER_SEC / 10)
+
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
@@ -285,8 +287,21 @@ flowctl_status fc_redis_link_open(struct fc_redis *r, flowctl_error *err) {
     return r->settings.start == FLOWCTL_REDIS_START_FAIL ? wait_until_ready(r, err) : FLOWCTL_OK;
 }
 
+/* A server that can't deliver its answers drops what it has not read yet: so they are waited for, while they come. */
+static void say_goodbye(struct fc_redis *r) {
+    uint64_t began_ns = monotonic_now(), heard_ns = began_ns, now_ns = began_ns;
+    while (r->phase == FC_REDIS_READY && !r->doomed && r->sent.first != NULL) {
+        const struct fc_redis_call *first = r->sent.first;
+        exchange(r, socket_events(r), flowctl_backend_time(&r->base));
+        now_ns = monotonic_now();
+        if (r->sent.first != first) heard_ns = now_ns;
+        if (now_ns - heard_ns >= GOODBYE_NS || now_ns - began_ns >= r->settings.reply_timeout_ns) return;
+        ppoll(&(struct pollfd){.fd = r->epoll, .events = POLLIN}, 1, &(struct timespec){.tv_nsec = GOODBYE_NS}, NULL);
+    }
+}
+
 void fc_redis_link_close(struct fc_redis *r) {
-    if (r->phase == FC_REDIS_READY && r->unsent) write_out(r); /* farewells */
+    say_goodbye(r);
     r->fault = FLOWCTL_REDIS_DISCONNECTED;
     go_down(r, FLOWCTL_FOREVER / 2); /* for good: what is sent from inside an answer is refused */
     if (r->event >= 0) close(r->event);
