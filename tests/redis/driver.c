@@ -22,6 +22,7 @@
 #include "driver.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <flowctl/flowctl.h>
 #include <flowctl/store.h>
 #include <flowctl/sys/lease.h>
@@ -499,6 +500,16 @@ static size_t count_entries(const char *path) {
     return count - 2;
 }
 
+/* What a program that is started by this one would have, too. */
+static size_t count_inherited(void) {
+    size_t count = 0;
+    for (int descriptor = 3; descriptor < 256; descriptor++) {
+        int flags = fcntl(descriptor, F_GETFD);
+        count += flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return count;
+}
+
 static void tell_self(const struct order *o) {
     (void)o;
     unsigned long pages = 0;
@@ -508,6 +519,7 @@ static void tell_self(const struct order *o) {
     fclose(file);
     getrusage(RUSAGE_SELF, &usage);
     say_number("descriptors", count_entries("/proc/self/fd") - 1); /* that of the folder */
+    say_number("inherited", count_inherited());
     say_number("rss_kb", pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
     say_number("threads", count_entries("/proc/self/task"));
     say_number("cpu_ms", (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +

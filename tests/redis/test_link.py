@@ -1,4 +1,4 @@
-"""The connection: servers that die, stop, cut, drip or say nothing; and who is left behind. usage: test_link.py DRIVER [SERVER]"""
+"""The connection: servers that die, stop, cut, drip or say nothing; and who is left behind. usage: test_link.py DRIVER SERVER SLOW_NAMES"""
 import signal
 import struct
 import time
@@ -220,10 +220,12 @@ class Leaks(Link):
             self.assertLess(after.rss_kb - before.rss_kb, 400)
         self.heals()
 
-    def test_all_descriptors_are_given_back(self):
+    def test_all_descriptors_are_given_back_and_none_is_inherited(self):
         before = self.d.self()
         for _ in range(3):
             self.connect()
+            self.assertEqual(self.d.self().descriptors, before.descriptors + 6)
+            self.assertEqual(self.d.self().inherited, 0)
             for verb, name in (("destroy", "l"), ("close", "b"), ("shut", "r")):
                 self.d.order(verb, name)
             self.d.order("forget", "r")

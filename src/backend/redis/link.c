@@ -178,11 +178,11 @@ static void end_attempt(struct fc_redis *r) {
     else be_connected(r);
 }
 
-static void begin_to_connect(struct fc_redis *r, uint64_t now_ns) {
+static void begin_to_connect(struct fc_redis *r) {
     const struct fc_redis_settings *s = &r->settings;
     r->context = s->unix_socket != NULL ? redisConnectUnixNonBlock(s->unix_socket) : redisConnectNonBlock(s->host, s->port);
     r->phase = FC_REDIS_CONNECTING;
-    r->deadline_ns = now_ns + s->connect_timeout_ns;
+    r->deadline_ns = flowctl_backend_time(&r->base) + s->connect_timeout_ns; /* to look up the name may have taken long */
     if (r->context == NULL || r->context->err != 0) {
         fc_redis_lose(r, FLOWCTL_REDIS_UNREACHABLE, r->context == NULL ? "no memory" : r->context->errstr);
         return;
@@ -224,7 +224,7 @@ static uint64_t answer_due(const struct fc_redis *r) {
 
 uint64_t fc_redis_link_poll(struct fc_redis *r, uint64_t now_ns) {
     uint32_t events = socket_events(r);
-    if (r->phase == FC_REDIS_DOWN && now_ns >= r->deadline_ns) begin_to_connect(r, now_ns);
+    if (r->phase == FC_REDIS_DOWN && now_ns >= r->deadline_ns) begin_to_connect(r);
     else if (r->phase != FC_REDIS_DOWN) exchange(r, events, now_ns);
     if (r->phase == FC_REDIS_DOWN) return r->deadline_ns;
     if (r->doomed) go_down(r, now_ns);
@@ -256,10 +256,11 @@ static uint64_t monotonic_now(void) {
 
 /* By the real clock: that of the backend may be one that the program sets. */
 static flowctl_status wait_until_ready(struct fc_redis *r, flowctl_error *err) {
-    uint64_t end_ns = monotonic_now() + r->settings.connect_timeout_ns;
+    uint64_t end_ns = 0;
     for (;;) {
         fc_redis_link_poll(r, flowctl_backend_time(&r->base));
         uint64_t now_ns = monotonic_now();
+        if (end_ns == 0) end_ns = now_ns + r->settings.connect_timeout_ns;
         if (r->phase == FC_REDIS_READY) return FLOWCTL_OK;
         if (r->phase == FC_REDIS_DOWN || now_ns >= end_ns) break;
         struct timespec limit = {(time_t)((end_ns - now_ns) / FLOWCTL_NS_PER_SEC),
