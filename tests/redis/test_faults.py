@@ -140,6 +140,7 @@ class Roles(Faults):
         driver.wait_until(lambda: self.d.ask("r", "x", want=1).status == "UNAVAILABLE")
         driver.wait_until(lambda: self.d.inspect("b", "x").status == "UNAVAILABLE" and self.d.info("b").fault == "read-only")
         self.assertRegex(self.d.info("b").message, "replica")
+        driver.wait_until(lambda: self.d.inspect("b", "x") and self.d.info("b").connects > 2)  # it looks for the master
         self.redis.promote()
         self.wait_until_lent()
         driver.wait_until(lambda: self.d.inspect("b", "x").status == "OK")

@@ -220,6 +220,20 @@ class Leaks(Link):
             self.assertLess(after.rss_kb - before.rss_kb, 400)
         self.heals()
 
+    def test_many_asks_leave_nothing_behind(self):
+        self.connect()
+
+        def ask(times):
+            for _ in range(times):
+                self.send(100)
+                self.drive_until_answered()
+            return self.d.self().rss_kb
+        before = ask(10)
+        after = ask(40)
+        if not self.instrumented:
+            self.assertLess(after - before, 400)
+        self.each_answered_once()
+
     def test_all_descriptors_are_given_back_and_none_is_inherited(self):
         before = self.d.self()
         for _ in range(3):

@@ -304,7 +304,7 @@ static void say_goodbye(struct fc_redis *r) {
 void fc_redis_link_close(struct fc_redis *r) {
     say_goodbye(r);
     r->fault = FLOWCTL_REDIS_DISCONNECTED;
-    go_down(r, FLOWCTL_FOREVER / 2); /* for good: what is sent from inside an answer is refused */
+    go_down(r, 0);
     if (r->event >= 0) close(r->event);
     if (r->epoll >= 0) close(r->epoll);
 }
