@@ -10,16 +10,19 @@
  *
  *     limiter NAME BACKEND ID [rate=] [burst=] [ttl_ms=] [refresh_ms=] [away=] [version=] [count=]     count: so many, with ids ID0, ID1, ...
  *     try NAME PERMITS [CALLS] · acquire NAME PERMITS WAIT_MS · spend NAME MS · ready NAME WAIT_MS · sharing NAME · destroy NAME
- *     later NAME AFTER_MS   another thread tries for one permit then, once
- *     pester NAME BACKEND ROUNDS     another thread is short at the moment of a poll, so many times: how often the descriptor stays readable in vain
+ *     later NAME AFTER_MS PERMITS      another thread tries then, once
+ *     pester NAME BACKEND ROUNDS US     another thread interrupts around a poll, so many times, and hesitates so long before its write: how often the
+ *                                       descriptor stays readable in vain
  *
  *     fork LIMITER BACKEND [leave=yes]     what a child gets out of its parent's
  *     self                  descriptors, memory, threads, and time on the processor
+ *     break                 writes where nobody reads, unguarded: ends by SIGPIPE, as the backend must not
  *     raw ...               see raw.c
  */
 #include "driver.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <flowctl/flowctl.h>
 #include <flowctl/store.h>
 #include <flowctl/sys/lease.h>
@@ -53,9 +56,9 @@ static struct group {
 } groups[GROUPS];
 
 static struct errand {
-    pthread_t thread;
     flowctl_limiter *limiter;
-    uint64_t after_ns;
+    uint64_t after_ns, permits;
+    pthread_t thread;
 } errands[GROUPS];
 static size_t errand_count;
 
@@ -418,20 +421,29 @@ static void sharing(const struct order *o) {
 static void *run_errand(void *context) {
     const struct errand *e = context;
     nap(e->after_ns);
-    flowctl_try_acquire(e->limiter, 1);
+    flowctl_try_acquire(e->limiter, e->permits);
     return NULL;
 }
 
 static void later(const struct order *o) {
     if (errand_count == GROUPS) broken("too many errands");
     struct errand *e = &errands[errand_count++];
-    *e = (struct errand){.limiter = find_group(o, 1)->limiters[0], .after_ns = number_at(o, 2, 0) * NS_PER_MS};
+    *e = (struct errand){find_group(o, 1)->limiters[0], number_at(o, 2, 0) * NS_PER_MS, number_at(o, 3, 1), pthread_self()};
     if (pthread_create(&e->thread, NULL, run_errand, e) != 0) broken("no thread");
-    answer();
 }
 
 static void await_errands(void) {
     while (errand_count != 0) pthread_join(errands[--errand_count].thread, NULL);
+}
+
+/* The library's write(2), as the linker is told: a thread may be stopped before it. */
+static _Atomic uint64_t hesitation_ns;
+ssize_t __real_write(int descriptor, const void *bytes, size_t count);
+ssize_t __wrap_write(int descriptor, const void *bytes, size_t count);
+ssize_t __wrap_write(int descriptor, const void *bytes, size_t count) {
+    uint64_t ns = atomic_load(&hesitation_ns);
+    if (ns != 0 && count == sizeof(uint64_t)) nap(ns);
+    return __real_write(descriptor, bytes, count);
 }
 
 struct pest {
@@ -444,7 +456,8 @@ static void *be_pest(void *context) {
     struct pest *p = context;
     for (uint64_t i = 0; i < p->rounds; i++) {
         pthread_barrier_wait(&p->start);
-        flowctl_try_acquire(p->limiter, 1);
+        if (i % 2 == 0) flowctl_limiter_pause(p->limiter);
+        else flowctl_limiter_resume(p->limiter);
         pthread_barrier_wait(&p->end);
     }
     return NULL;
@@ -455,23 +468,24 @@ static void pester(const struct order *o) {
     struct pest p = {.limiter = find_group(o, 1)->limiters[0], .rounds = number_at(o, 3, 1)};
     struct store *s = find_store(o, 2);
     struct pollfd watched = {.fd = flowctl_backend_descriptor(s->backend), .events = POLLIN};
-    uint64_t in_vain = 0;
+    uint64_t in_vain = 0, polls;
     pthread_t thread;
+    atomic_store(&hesitation_ns, number_at(o, 4, 0) * 1000);
     pthread_barrier_init(&p.start, NULL, 2);
     pthread_barrier_init(&p.end, NULL, 2);
     if (pthread_create(&thread, NULL, be_pest, &p) != 0) broken("no thread");
     for (uint64_t i = 0; i < p.rounds; i++) {
         pthread_barrier_wait(&p.start);
-        flowctl_backend_poll(s->backend);
-        flowctl_backend_poll(s->backend);
+        for (uint64_t until_ns = monotonic_ns() + 2 * atomic_load(&hesitation_ns); monotonic_ns() < until_ns;)
+            flowctl_backend_poll(s->backend);
         pthread_barrier_wait(&p.end);
-        int polls = 0;
-        while (polls < 20 && (flowctl_backend_poll(s->backend), poll(&watched, 1, 0) > 0)) polls++;
+        for (polls = 0; polls < 20 && (flowctl_backend_poll(s->backend), poll(&watched, 1, 0) > 0);) polls++;
         in_vain += polls == 20;
     }
     pthread_join(thread, NULL);
     pthread_barrier_destroy(&p.start);
     pthread_barrier_destroy(&p.end);
+    atomic_store(&hesitation_ns, 0);
     say_number("in_vain", in_vain);
 }
 
@@ -486,7 +500,18 @@ static size_t count_entries(const char *path) {
     return count - 2;
 }
 
-static void tell_self(void) {
+/* What a program that is started by this one would have, too. */
+static size_t count_inherited(void) {
+    size_t count = 0;
+    for (int descriptor = 3; descriptor < 256; descriptor++) {
+        int flags = fcntl(descriptor, F_GETFD);
+        count += flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+    return count;
+}
+
+static void tell_self(const struct order *o) {
+    (void)o;
     unsigned long pages = 0;
     struct rusage usage;
     FILE *file = fopen("/proc/self/statm", "r");
@@ -494,13 +519,21 @@ static void tell_self(void) {
     fclose(file);
     getrusage(RUSAGE_SELF, &usage);
     say_number("descriptors", count_entries("/proc/self/fd") - 1); /* that of the folder */
+    say_number("inherited", count_inherited());
     say_number("rss_kb", pages * (unsigned long)sysconf(_SC_PAGESIZE) / 1024);
     say_number("threads", count_entries("/proc/self/task"));
     say_number("cpu_ms", (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
                              (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000);
 }
 
-/* It exits as a program does, so that what is registered for that runs, too. */
+static void break_pipe(const struct order *o) {
+    int ends[2];
+    (void)o;
+    if (pipe(ends) != 0) broken("pipe");
+    close(ends[0]);
+    if (write(ends[1], "x", 1) != 1) broken("SIGPIPE is ignored");
+}
+
 static void be_child(const struct order *o, int out) {
     struct group *g = find_group(o, 1);
     struct store *s = find_store(o, 2);
@@ -544,10 +577,11 @@ static bool obey(const struct order *o) {
         const char *verb;
         void (*run)(const struct order *o);
     } verbs[] =
-        {{"open", open_store}, {"close", close_store}, {"info", tell_info},        {"probe", probe},     {"get", get},
-         {"set", set},         {"remove", take_away},  {"increment", increment},   {"inspect", inspect}, {"turn", turn},
-         {"try", try},         {"spend", spend},       {"limiter", make_limiters}, {"acquire", acquire}, {"ready", ready},
-         {"sharing", sharing}, {"destroy", destroy},   {"pester", pester},         {"fork", fork_child}};
+        {{"open", open_store},  {"close", close_store}, {"info", tell_info},        {"probe", probe},     {"get", get},
+         {"set", set},          {"remove", take_away},  {"increment", increment},   {"inspect", inspect}, {"turn", turn},
+         {"try", try},          {"spend", spend},       {"limiter", make_limiters}, {"acquire", acquire}, {"ready", ready},
+         {"sharing", sharing},  {"destroy", destroy},   {"pester", pester},         {"fork", fork_child}, {"later", later},
+         {"break", break_pipe}, {"self", tell_self}};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].verb, o->words[0]) != 0) continue;
         verbs[i].run(o);
@@ -561,10 +595,7 @@ static void obey_line(char *line) {
     struct order o = {.count = 0};
     char *rest = line;
     for (char *next; o.count < WORDS && (next = strtok_r(rest, " \n", &rest)) != NULL;) o.words[o.count++] = next;
-    if (o.count == 0 || obey(&o) || obey_raw(&o)) return;
-    if (strcmp(o.words[0], "later") == 0) later(&o);
-    else if (strcmp(o.words[0], "self") == 0) tell_self(), answer();
-    else broken("no order is \"%s\"", o.words[0]);
+    if (o.count != 0 && !obey(&o) && !obey_raw(&o)) broken("no order is \"%s\"", o.words[0]);
 }
 
 int main(void) {

@@ -7,6 +7,7 @@
  *     drive NAME MS                        polls for so long
  *     tickets NAME                         how many were given, answered, answered twice, unknown or after the close; and by statuses
  *     shut NAME                            closes
+ *     forget NAME                          its name is free again
  *
  * A session is named by a number; its seq, what it used (all that it was granted), and what was seen go on by themselves.
  */
@@ -209,12 +210,19 @@ static void shut(const struct order *o) {
     say_number("ms", (monotonic_ns() - began_ns) / NS_PER_MS);
 }
 
+static void forget(const struct order *o) {
+    struct raw *r = find_raw(o);
+    for (size_t i = 0; i < RAWS; i++)
+        if (raws[i] == r) raws[i] = NULL;
+    release(r);
+}
+
 bool obey_raw(const struct order *o) {
     static const struct {
         const char *verb;
         void (*run)(const struct order *o);
-    } verbs[] = {{"raw", open_raw}, {"ask", ask_raw},          {"send", send_raw},
-                 {"drive", drive},  {"tickets", tell_tickets}, {"shut", shut}};
+    } verbs[] = {{"raw", open_raw},         {"ask", ask_raw}, {"send", send_raw}, {"drive", drive},
+                 {"tickets", tell_tickets}, {"shut", shut},   {"forget", forget}};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(verbs[i].verb, o->words[0]) != 0) continue;
         verbs[i].run(o);

@@ -1,4 +1,4 @@
-"""What a server answers when it can't, or won't: each is told by its kind, harms no one's data, and heals. usage: test_faults.py DRIVER [SERVER]"""
+"""What a server answers when it can't, or won't: each is told by its kind, harms no one's data, and heals. usage: test_faults.py DRIVER SERVER SLOW_NAMES"""
 import os
 import struct
 import threading

@@ -137,8 +137,8 @@ static void refuses_what_is_empty_or_too_long(void **state) {
     memset(prefix, 'p', sizeof prefix), prefix[sizeof prefix - 1] = '\0';
     assert_refused(READ(.key_prefix = prefix), "key_prefix has 65 bytes", "at most 64");
     accept(READ(.key_prefix = prefix + 1));
-    memset(path, '/', sizeof path), path[108] = '\0';
-    assert_refused(READ(.unix_socket = path), "unix_socket has 108 bytes", "at most 107");
+    memset(path, '/', sizeof path), path[107] = '\0';
+    assert_refused(READ(.unix_socket = path), "unix_socket has 107 bytes", "at most 106");
     accept(READ(.unix_socket = path + 1));
     for (const char *c = "{}*?[]\\^"; *c != '\0'; c++)
         assert_refused(READ(.key_prefix = (char[]){'a', *c, '\0'}), "key_prefix", "mean something to the server");

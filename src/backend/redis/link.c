@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define GOODBYE_NS (FLOWCTL_NS_PER_SEC / 10)
+
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
@@ -176,11 +178,11 @@ static void end_attempt(struct fc_redis *r) {
     else be_connected(r);
 }
 
-static void begin_to_connect(struct fc_redis *r, uint64_t now_ns) {
+static void begin_to_connect(struct fc_redis *r) {
     const struct fc_redis_settings *s = &r->settings;
     r->context = s->unix_socket != NULL ? redisConnectUnixNonBlock(s->unix_socket) : redisConnectNonBlock(s->host, s->port);
     r->phase = FC_REDIS_CONNECTING;
-    r->deadline_ns = now_ns + s->connect_timeout_ns;
+    r->deadline_ns = flowctl_backend_time(&r->base) + s->connect_timeout_ns; /* to look up the name may have taken long */
     if (r->context == NULL || r->context->err != 0) {
         fc_redis_lose(r, FLOWCTL_REDIS_UNREACHABLE, r->context == NULL ? "no memory" : r->context->errstr);
         return;
@@ -222,7 +224,7 @@ static uint64_t answer_due(const struct fc_redis *r) {
 
 uint64_t fc_redis_link_poll(struct fc_redis *r, uint64_t now_ns) {
     uint32_t events = socket_events(r);
-    if (r->phase == FC_REDIS_DOWN && now_ns >= r->deadline_ns) begin_to_connect(r, now_ns);
+    if (r->phase == FC_REDIS_DOWN && now_ns >= r->deadline_ns) begin_to_connect(r);
     else if (r->phase != FC_REDIS_DOWN) exchange(r, events, now_ns);
     if (r->phase == FC_REDIS_DOWN) return r->deadline_ns;
     if (r->doomed) go_down(r, now_ns);
@@ -254,10 +256,11 @@ static uint64_t monotonic_now(void) {
 
 /* By the real clock: that of the backend may be one that the program sets. */
 static flowctl_status wait_until_ready(struct fc_redis *r, flowctl_error *err) {
-    uint64_t end_ns = monotonic_now() + r->settings.connect_timeout_ns;
+    uint64_t end_ns = 0;
     for (;;) {
         fc_redis_link_poll(r, flowctl_backend_time(&r->base));
         uint64_t now_ns = monotonic_now();
+        if (end_ns == 0) end_ns = now_ns + r->settings.connect_timeout_ns;
         if (r->phase == FC_REDIS_READY) return FLOWCTL_OK;
         if (r->phase == FC_REDIS_DOWN || now_ns >= end_ns) break;
         struct timespec limit = {(time_t)((end_ns - now_ns) / FLOWCTL_NS_PER_SEC),
@@ -285,8 +288,21 @@ flowctl_status fc_redis_link_open(struct fc_redis *r, flowctl_error *err) {
     return r->settings.start == FLOWCTL_REDIS_START_FAIL ? wait_until_ready(r, err) : FLOWCTL_OK;
 }
 
+/* A server that can't deliver its answers drops what it has not read yet: so they are waited for, while they come. */
+static void say_goodbye(struct fc_redis *r) {
+    uint64_t began_ns = monotonic_now(), heard_ns = began_ns, now_ns = began_ns;
+    while (r->phase == FC_REDIS_READY && !r->doomed && r->sent.first != NULL) {
+        const struct fc_redis_call *first = r->sent.first;
+        exchange(r, socket_events(r), flowctl_backend_time(&r->base));
+        now_ns = monotonic_now();
+        if (r->sent.first != first) heard_ns = now_ns;
+        if (now_ns - heard_ns >= GOODBYE_NS || now_ns - began_ns >= r->settings.reply_timeout_ns) return;
+        ppoll(&(struct pollfd){.fd = r->epoll, .events = POLLIN}, 1, &(struct timespec){.tv_nsec = GOODBYE_NS}, NULL);
+    }
+}
+
 void fc_redis_link_close(struct fc_redis *r) {
-    if (r->phase == FC_REDIS_READY && r->unsent) write_out(r); /* farewells */
+    say_goodbye(r);
     r->fault = FLOWCTL_REDIS_DISCONNECTED;
     go_down(r, FLOWCTL_FOREVER / 2); /* for good: what is sent from inside an answer is refused */
     if (r->event >= 0) close(r->event);
