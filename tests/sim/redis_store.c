@@ -35,6 +35,7 @@ struct store {
     char key[64];
     flowctl_ledger seen; /* the script's */
     uint64_t finer;
+    bool is_part; /* less than one permit, not less than none */
     struct dump dumps[CREDIT_SNAPSHOTS];
     /* What it is compared with. */
     struct state model, snapshots[CREDIT_SNAPSHOTS];
@@ -174,6 +175,7 @@ static void see(struct store *s, const redisReply *reply) {
     const int64_t *n = f.numbers;
     s->finer = finer((uint64_t)n[P], (uint64_t)n[G], f.period_ns);
     flowctl_rate rate = counted_rate((uint64_t)n[P], (uint64_t)n[Q], (uint64_t)n[G], f.period_ns);
+    s->is_part = n[PART] >= 0 && n[PART] < n[Q] * n[G];
     level value = (level)n[WHOLE] * (level)rate.period_ns + (level)n[PART] * (level)s->finer;
     s->seen = (flowctl_ledger){
         .count = (uint32_t)n[COUNT],
@@ -293,6 +295,7 @@ static void compare_ledgers(struct store *s, flowctl_ledger *model, const flowct
         same(s, "saved until", model->head_until_clk_ns, script->head_until_clk_ns);
     }
     compare_levels(s, model, script);
+    if (!s->is_part) differ(s, "the part of a permit is none");
 }
 
 static void compare_members(struct store *s, const flowctl_member_state *model, const flowctl_member_state *script) {
