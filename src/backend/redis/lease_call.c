@@ -117,6 +117,16 @@ static bool read_identity(const redisReply *from, uint64_t *identity) {
     return *identity != 0;
 }
 
+/* Answers come in order, and name whom they are for: so that one which was lost on the way, by whatever stands between, does not shift all the others. */
+bool fc_redis_is_answer_to(const redisReply *from, flowctl_session_id session, uint64_t seq) {
+    char name[33];
+    if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS + 2) return false;
+    const redisReply *id = from->element[ANSWERS], *number = from->element[ANSWERS + 1];
+    snprintf(name, sizeof name, "%016" PRIx64 "%016" PRIx64, session.hi, session.lo);
+    return id->type == REDIS_REPLY_STRING && id->len == 32 && memcmp(id->str, name, 32) == 0 &&
+           number->type == REDIS_REPLY_INTEGER && (uint64_t)number->integer == seq;
+}
+
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
     flowctl_rate rate;
     if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS) return false; /* a newer one may say more */
