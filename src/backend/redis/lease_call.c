@@ -44,9 +44,10 @@ static void add_rate(struct fc_redis_arguments *a, flowctl_rate rate) {
     uint64_t terms[2] = {rate.permits, rate.period_ns}, period = rate.period_ns, unit = 1000;
     /* A period that is too long in nanoseconds is taken in microseconds. */
     if (period > EXACT_MAX) unit = 1, period = period / 1000 + (period % 1000 != 0);
-    fc_u128 p = (fc_u128)rate.permits * unit, g = fc_gcd(p, period), q = period / g;
-    p /= g;
-    if (p > EXACT_MAX) {
+    fc_u128 p = (fc_u128)rate.permits * unit, q = period, g = fc_gcd(q, p);
+    if (p / g <= EXACT_MAX) {
+        p /= g, q /= g;
+    } else {
         /* Too fine for a double: the next lower rate with as large terms as fit. */
         fc_u128 less = EXACT_MAX * q / p;
         p = p * less / q;
