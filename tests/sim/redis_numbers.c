@@ -180,7 +180,7 @@ static void pass_some(uint64_t *r, struct sim_list *list) {
 static void one(uint64_t *r, struct sim_list *list) {
     uint64_t dice = test_below(r, 100), who = test_below(r, MEMBERS);
     if (dice < 10) pass_some(r, list);
-    else if (dice < 25) sim_add(list, NUMBERS_FILL, 0, test_below(r, 2) ? 0 : test_below(r, 20), test_below(r, 5));
+    else if (dice < 25) sim_add(list, NUMBERS_FILL, 0, test_below(r, 4) ? 1 + test_below(r, 20) : 0, test_below(r, 5));
     else if (dice < 35) sim_add(list, NUMBERS_WAIT, 0, 0, test_below(r, 5));
     else if (dice < 85) sim_add(list, NUMBERS_ASK, who, test_below(r, 81), test_below(r, 16));
     else if (dice < 92) sim_add(list, NUMBERS_CHANGE, test_below(r, 3), test_random(r), test_random(r));

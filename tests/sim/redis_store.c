@@ -34,6 +34,8 @@ struct store {
     bool compared;
     char key[64];
     flowctl_ledger seen; /* the script's */
+    uint64_t finer;
+    bool is_part; /* less than one permit, not less than none */
     struct dump dumps[CREDIT_SNAPSHOTS];
     /* What it is compared with. */
     struct state model, snapshots[CREDIT_SNAPSHOTS];
@@ -142,9 +144,18 @@ struct fields {
     char head[32], run[80];
 };
 
-/* The period that the script counts by: that of the rate, or of a rate that is a little lower. */
-static uint64_t counted_period(int64_t q, int64_t g, uint64_t period_ns) {
-    return (uint64_t)q * (uint64_t)g * (period_ns > LARGEST_PERIOD ? 1000 : 1);
+/*
+ * Parts of a permit, in which the ledger counts, to one that the script counts in: it is 1/period_ns, unless the rate is counted by the microsecond, or is a
+ * lower one.
+ */
+static uint64_t finer(uint64_t p, uint64_t g, uint64_t period_ns) {
+    return period_ns > LARGEST_PERIOD || (fc_u128)p * g % 1000 != 0 ? 1000 : 1;
+}
+
+/* The rate that the script counts by, p / q permits per microsecond. */
+static flowctl_rate counted_rate(uint64_t p, uint64_t q, uint64_t g, uint64_t period_ns) {
+    uint64_t f = finer(p, g, period_ns);
+    return flowctl_per((uint64_t)((fc_u128)p * g * f / 1000), q * g * f);
 }
 
 static uint64_t hexadecimal(const char *digits) {
@@ -162,12 +173,14 @@ static void see(struct store *s, const redisReply *reply) {
     if (reply->len < sizeof f) die("a ledger of %zu bytes", reply->len);
     memcpy(&f, reply->str, sizeof f);
     const int64_t *n = f.numbers;
-    uint64_t period_ns = counted_period(n[Q], n[G], f.period_ns);
-    level value = (level)n[WHOLE] * (level)period_ns + (level)n[PART] * (f.period_ns > LARGEST_PERIOD ? 1000 : 1);
+    s->finer = finer((uint64_t)n[P], (uint64_t)n[G], f.period_ns);
+    flowctl_rate rate = counted_rate((uint64_t)n[P], (uint64_t)n[Q], (uint64_t)n[G], f.period_ns);
+    s->is_part = n[PART] >= 0 && n[PART] < n[Q] * n[G];
+    level value = (level)n[WHOLE] * (level)rate.period_ns + (level)n[PART] * (level)s->finer;
     s->seen = (flowctl_ledger){
         .count = (uint32_t)n[COUNT],
         .identity = hexadecimal(f.run + 64),
-        .terms = {flowctl_per(f.permits, f.period_ns), (uint64_t)n[BURST], ns(n[TTL]), (uint64_t)n[VERSION]},
+        .terms = {rate, (uint64_t)n[BURST], ns(n[TTL]), (uint64_t)n[VERSION]},
         .longest_ttl_ns = ns(n[LONGEST]),
         .shortest_ttl_ns = ns(n[SHORTEST]),
         .time_ns = ns(n[TIME]),
@@ -184,7 +197,6 @@ static void see(struct store *s, const redisReply *reply) {
         .head_need = (uint64_t)n[HEAD_NEED],
         .head_until_clk_ns = ns(n[HEAD_UNTIL]),
     };
-    s->seen.terms.rate.period_ns = period_ns; /* the unit of the level */
 }
 
 /* ---- comparing ---- */
@@ -217,8 +229,8 @@ static void same_quarantine(struct store *s, const char *what, uint64_t model, u
     same(s, what, model != 0 ? model + 999 : 0, script);
 }
 
-/* What the ledger may know more of the level, in 1/period_ns of a permit: two microseconds' worth of a rate that the script counts by the microsecond. */
-static uint64_t loss(const struct store *s) { return s->rate.period_ns > LARGEST_PERIOD ? 2000 : 0; }
+/* What the ledger may know more of the level, in its parts of a permit: a change of the settings loses up to two of the script's. */
+static uint64_t loss(const struct store *s) { return s->finer == 1 ? 0 : 2 * s->finer; }
 
 static void same_wait(struct store *s, uint64_t model, uint64_t script) {
     uint64_t apart = model > script ? model - script : script - model, rounding = model >> 50;
@@ -263,6 +275,7 @@ static void compare_levels(struct store *s, flowctl_ledger *model, const flowctl
 
 static void compare_ledgers(struct store *s, flowctl_ledger *model, const flowctl_ledger *script) {
     same(s, "sessions", model->count, script->count);
+    same(s, "permits that are counted by", model->terms.rate.permits, script->terms.rate.permits);
     same(s, "period that is counted by", model->terms.rate.period_ns, script->terms.rate.period_ns);
     same(s, "burst", model->terms.burst, script->terms.burst);
     same(s, "longest ttl", model->longest_ttl_ns, script->longest_ttl_ns);
@@ -282,6 +295,7 @@ static void compare_ledgers(struct store *s, flowctl_ledger *model, const flowct
         same(s, "saved until", model->head_until_clk_ns, script->head_until_clk_ns);
     }
     compare_levels(s, model, script);
+    if (!s->is_part) differ(s, "the part of a permit is none");
 }
 
 static void compare_members(struct store *s, const flowctl_member_state *model, const flowctl_member_state *script) {
@@ -333,11 +347,9 @@ static uint64_t argument(const struct fc_redis_arguments *a, int at) {
 static flowctl_lease_ask arriving(const flowctl_lease_ask *ask, const struct fc_redis_arguments *a) {
     enum { P_ARGUMENT = 13 };
     flowctl_lease_ask cut = *ask;
-    uint64_t p = argument(a, P_ARGUMENT), q = argument(a, P_ARGUMENT + 1), g = argument(a, P_ARGUMENT + 2),
-             period_ns = ask->terms.rate.period_ns;
     cut.since_ns -= cut.since_ns % 1000;
-    cut.terms.rate = flowctl_per((uint64_t)((fc_u128)p * g / (period_ns > LARGEST_PERIOD ? 1 : 1000)),
-                                 counted_period((int64_t)q, (int64_t)g, period_ns));
+    cut.terms.rate = counted_rate(argument(a, P_ARGUMENT), argument(a, P_ARGUMENT + 1), argument(a, P_ARGUMENT + 2),
+                                  ask->terms.rate.period_ns);
     return cut;
 }
 

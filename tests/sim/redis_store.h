@@ -3,8 +3,8 @@
  * microseconds; what the two answer, what they are afterwards, and what they tell people must be equal.
  *
  * They differ by what the script is: it counts in microseconds. So the first moment after a quarantine is 999 ns later, a wait is rounded up to the
- * microsecond, a rate that needs more than 52 bits is a little lower, and of a permit that comes once in more than 52 days less than two microseconds' worth is
- * lost with each change of the settings. Sums of all sessions are modulo 2^52.
+ * microsecond, and a rate that needs more than 52 bits is a little lower. Of such a rate, and of one whose period is above 52 days, the level is kept to the
+ * microsecond, so that up to two microseconds' worth is lost with each change of the settings. Sums of all sessions are modulo 2^52.
  */
 #ifndef FLOWCTL_TESTS_REDIS_STORE_H
 #define FLOWCTL_TESTS_REDIS_STORE_H

@@ -133,7 +133,7 @@ static bool find(const struct sim_options *options) {
     }
     o.first = 1;
     for (size_t i = 0; i < sizeof differences / sizeof *differences; i++)
-        fine &= finds(&differences[i].script, &differences[i].config, true, differences[i].numbers, 20, &o);
+        fine &= finds(&differences[i].script, &differences[i].config, true, differences[i].numbers, 60, &o);
     return fine;
 }
 

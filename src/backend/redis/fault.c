@@ -54,7 +54,8 @@ static const struct {
     flowctl_redis_fault fault;
 } parts[] = {
     {"invalid password", FLOWCTL_REDIS_REFUSED},
-    {"AUTH", FLOWCTL_REDIS_REFUSED}, /* "Client sent AUTH, but no password is set", and its successors */
+    {"AUTH", FLOWCTL_REDIS_REFUSED},           /* "Client sent AUTH, but no password is set", and its successors */
+    {"'auth' command", FLOWCTL_REDIS_REFUSED}, /* Redis 5, which knows no users */
     {"max number of clients", FLOWCTL_REDIS_REFUSED},
     {"user executing the script", FLOWCTL_REDIS_REFUSED},
     {"ACL failure", FLOWCTL_REDIS_REFUSED},

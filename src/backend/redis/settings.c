@@ -74,6 +74,8 @@ static flowctl_status check_place(struct fc_redis_settings *s, flowctl_error *er
     size_t most = sizeof address.sun_path - 2; /* hiredis does not end it with a zero byte if it is longer */
     if (s->unix_socket != NULL && (s->host != NULL || s->port != 0))
         return refuse(err, "unix_socket", "is given, and a host or port too: give one place");
+    if (s->host != NULL && *s->host == '\0') return refuse(err, "host", "is empty: NULL means 127.0.0.1");
+    if (s->unix_socket != NULL && *s->unix_socket == '\0') return refuse(err, "unix_socket", "is empty: NULL means none");
     if (s->unix_socket != NULL && strlen(s->unix_socket) > most)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "redis: unix_socket has %zu bytes: at most %zu",
                        strlen(s->unix_socket), most);
