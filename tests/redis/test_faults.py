@@ -151,7 +151,7 @@ class Roles(Faults):
         self.open(self.d, "replica", url=replica.url(), backoff_min_ms=5, backoff_max_ms=20)
         self.limiter(self.d, "l", "replica", "x", ttl_ms=20)
         self.wait_for_fault(self.d, "replica", "read-only")
-        self.assertEqual(self.d.sharing("l").status, "UNAVAILABLE")
+        driver.wait_until(lambda: self.d.sharing("l").status == "UNAVAILABLE")
         replica.promote()
         self.wait_until_it_lends(self.d, "l")
 
