@@ -16,6 +16,7 @@ CLOCKS_S = (0, 1, -1, 3600, -3600)
 
 
 def kill(store, what, while_down=lambda: None):
+    yield from store.cut_some_off()
     seconds = store.seconds()
     store.log(f"server: kill -9, {what}; back after {seconds:.3f} s")
     store.server.kill9()
@@ -76,6 +77,7 @@ def busy(store):
 
 def demote(store):
     """the server becomes a replica, of nobody that could be reached, and master again"""
+    yield from store.cut_some_off()
     seconds = store.seconds()
     store.log(f"server: a replica for {seconds:.3f} s")
     store.command("REPLICAOF", "127.0.0.1", 1)
@@ -93,7 +95,7 @@ def clock(store):
     store.log(f"server: its clock steps by {after - before:g} s")
     if after > before:  # dated after the step: what begins between the last ask before it and the next has no use of it
         store.allow(min(options.rate * (after - before), options.burst), "a forward step")
-    yield 2 * store.ttl_s()  # leases stand two within one TTL
+    yield 2 * store.options.ttl_s  # leases stand two within one TTL
 
 # ---- fail-over ----
 
@@ -116,6 +118,7 @@ def failover(store):
             link.replies("drop")
             store.log(f"replica: gets nothing from here on, for {lag_s} s")
             yield lag_s
+        yield from store.cut_some_off()
         store.log(f"server: kill -9; its replica takes over in {down_s} s")
         store.server.kill9()
     yield down_s
@@ -129,7 +132,7 @@ def two_masters(store):
     replica = store.start_server(replicaof=store.server)
     yield from wait_for(store, lambda: replica.has_all_of(store.server))
     replica.promote()
-    seconds = 2.5 * store.ttl_s() + 1  # a new master lends nothing at first
+    seconds = 2.5 * store.options.ttl_s + 1  # a new master lends nothing at first
     store.log(f"two masters for {seconds:.3f} s")
     store.networks[1].target(replica)
     yield seconds
@@ -143,9 +146,9 @@ def two_masters(store):
 def flush(store):
     """FLUSHALL, FLUSHDB"""
     word = store.chance.choice(("FLUSHALL", "FLUSHDB"))
+    yield from store.cut_some_off()
     store.log(word)
     store.command(word)
-    yield 0
 
 
 def script_flush(store):
@@ -158,13 +161,14 @@ def script_flush(store):
 def delete(store):
     """DEL, UNLINK, expiry of the limit's key"""
     words = store.chance.choice((("DEL", KEY), ("UNLINK", KEY), ("PEXPIRE", KEY, 1)))
+    yield from store.cut_some_off()
     store.log(" ".join(map(str, words)))
     store.command(*words)
-    yield 0
 
 
 def foreign(store):
     """somebody else's list stands at the limit's key for a while"""
+    yield from store.cut_some_off()
     seconds = store.seconds()
     store.log(f"a list at the key for {seconds:.3f} s")
     with store.server.connect() as connection:
@@ -213,6 +217,7 @@ def make_room(store):
 def evict(store):
     """the memory is full of junk, and keys are evicted until the limit's is among them"""
     policy = store.chance.choice(("allkeys-lru", "allkeys-random"))
+    yield from store.cut_some_off()
     store.log(f"memory: full, {policy}")
     yield from fill(store, policy, lambda _: store.command("EXISTS", KEY) == 0)
     store.log("memory: there is room again; " + ("the key is still there" if store.command("EXISTS", KEY) else "the key was evicted"))
@@ -286,10 +291,19 @@ def late(chance):
     return chance.choice(((5, 5), (30, 10), (100, 200)))
 
 
-STRAIGHT = {"kill-empty": kill_empty, "kill-aof": kill_aof, "kill-cut": kill_cut, "server-stop": stop, "busy": busy, "demote": demote, "clock": clock,
-            "flush": flush, "script-flush": script_flush, "delete": delete, "foreign": foreign, "evict": evict, "oom": oom, "client-kill": client_kill}
-NETWORKED = {  # need the proxy
-    "failover": failover,
+def with_some_cut_off(fault):
+    """Its part that cuts off is in the middle of the fault."""
+    def both(store):
+        yield from fault(store)
+        yield from store.let_them_back()
+    return told(both, fault.__doc__)
+
+
+LOSSES = {"kill-empty": kill_empty, "kill-aof": kill_aof, "kill-cut": kill_cut, "demote": demote, "failover": failover, "flush": flush,
+          "delete": delete, "foreign": foreign, "evict": evict}
+SERVER = {**{name: with_some_cut_off(fault) for name, fault in LOSSES.items()}, "server-stop": stop, "busy": busy, "clock": clock,
+          "script-flush": script_flush, "oom": oom, "client-kill": client_kill}
+NETWORK = {
     "net-delay": told(on_network("both", "delay", late), "all is late, by up to 0.3 s each way"),
     "net-deaf": told(on_network("replies", "drop", healed_by_reset=True), "requests get through and replies are lost, until the connection is"),
     "net-mute": told(on_network("requests", "drop", healed_by_reset=True), "requests are lost, until the connection is"),
@@ -301,12 +315,14 @@ NETWORKED = {  # need the proxy
     "net-reset": net_reset,
     "net-refuse": net_refuse,
 }
-FAULTS = {**STRAIGHT, **NETWORKED}
+FAULTS = {**SERVER, **NETWORK}
 
 # By name only. The limit is exceeded then, and has to be found so: by less than (rate, burst) x these.
 RESTORED = 5
 PLANTED = {"two-masters": two_masters, "restore": restore}
 PLANTED_BOUNDS = {"two-masters": (2, 2), "restore": (1, 1 + RESTORED)}
+
+NETWORKED = {*NETWORK, *LOSSES, "two-masters"}  # workers reach the server by the proxy
 
 
 def describe():

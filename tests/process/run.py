@@ -15,7 +15,7 @@ DIRECTORY/faults with the time of CLOCK_BOOTTIME, the clock of all dates here. F
     store   some incarnations' talk with their store is mistreated: lost, repeated, late (sys/fault.h)
     wipe    the file of a file backend is deleted, or cut to nothing; not part of "all", as nothing is lent for a while then
 
-With --backend redis: or valkey: the run has a private server, and one fault of these at a time besides; "servers" is all but the planted ones:
+With --backend redis: or valkey: the run has a private server, and besides one fault at a time of the server and one of the network; "servers" is all but the planted ones:
 
 {servers}
 
@@ -48,12 +48,11 @@ SERVER_FAULTS = {**redis_faults.FAULTS, **redis_faults.PLANTED}
 PRIVATE_SERVERS = ("redis:", "valkey:")
 RATES = ("drop=20000", "duplicate=50000", "delay=100000,max-delay=80ms", "drop=200000,delay=200000,duplicate=100000,max-delay=400ms",
          "fail=100000", "drop=5000,duplicate=20000,delay=900000,max-delay=15ms")
-DEMANDS = ("steady", "bursty", "shifting")
+DEMANDS = ("steady", "bursty", "shifting")  # drawn; waves are for all or none
 SKEWS_S = (0, 1, -1, 3600, -3600)
 TICK_S = 0.003
 FORKED_S = 2  # how long a child may outlive its parent
 PATIENCE_S = 20
-RECONNECT_S = 2  # what a backend takes to notice and to come back, at most, after a short outage
 BUSY = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass"
 
 
@@ -79,7 +78,7 @@ def parser():
     parser.add_argument("--ttl", default="1s", help="of leases, as 300ms")
     parser.add_argument("--refresh", help="between refills, as 10ms")
     parser.add_argument("--ask", type=float, default=2, help="what all workers ask for, in parts of the rate")
-    parser.add_argument("--demand", choices=DEMANDS, help="of all workers; else each incarnation draws one")
+    parser.add_argument("--demand", choices=(*DEMANDS, "waves"), help="of all workers; else each incarnation draws one")
     parser.add_argument("--costs", type=int, default=1, help="one question is for 1 ... N permits")
     parser.add_argument("--verb", default="mixed", choices=("decide", "acquire", "up-to", "mixed"))
     parser.add_argument("--seed", type=int, default=None)
@@ -127,7 +126,7 @@ def arguments():
     options.faults = list(dict.fromkeys(fault for name in options.faults.split(",") for fault in named(name, options.shared)))
     check_faults(options, parser().error)
     options.ttl_s = seconds_of(options.ttl)
-    options.networked = bool(set(options.faults) & {*redis_faults.NETWORKED, "two-masters"})
+    options.networked = bool(set(options.faults) & redis_faults.NETWORKED)
     options.planted = next((fault for fault in options.faults if fault in redis_faults.PLANTED), None)
     return options
 
@@ -148,16 +147,16 @@ class Slot:
 
 
 class ServerFaults:
-    """One after the other, beside those of members."""
+    """Those of some kinds, one after the other, beside all others."""
 
-    def __init__(self, run, store):
+    def __init__(self, run, store, kinds):
         self.run, self.store = run, store
-        self.kinds = [kind for kind in run.options.faults if kind in SERVER_FAULTS]
+        self.kinds = [kind for kind in run.options.faults if kind in kinds]
         self.deck, self.steps = [], None
         self.next_s = self.pause_s()
 
     def pause_s(self):
-        return self.run.random.expovariate(1 / self.run.options.server_every)
+        return self.run.options.server_every * self.run.random.uniform(0.5, 1.5)
 
     def under_way(self):
         return self.steps is not None
@@ -196,7 +195,9 @@ class Run:
         self.log_file.write(f"# seed {options.seed}\n# {' '.join(sys.argv)}\n")
         self.slots = [Slot(number, options.bin, directory) for number in range(options.processes)]
         self.store = RedisStore(options, self.random, self.log) if options.backend in PRIVATE_SERVERS else None
-        self.server_faults = ServerFaults(self, self.store)
+        # A part of the workers is cut off while the server loses what it holds: so two at a time.
+        self.server_faults = [ServerFaults(self, self.store, kinds) for kinds in
+                              ({**redis_faults.SERVER, **redis_faults.PLANTED}, redis_faults.NETWORK)]
 
     def log(self, what):
         self.log_file.write(f"{now_ns()} {what}\n")
@@ -370,7 +371,8 @@ class Run:
     def look_after_all(self, new_ones):
         for slot in self.slots:
             self.look_after(slot)
-        self.server_faults.look_after(new_ones)
+        for faults in self.server_faults:
+            faults.look_after(new_ones)
         self.busy = [process for process in self.busy if process.poll() is None]
         time.sleep(TICK_S)
 
@@ -379,15 +381,15 @@ class Run:
             self.start(slot)
         self.log("begin")
         next_fault, settled_s = self.at_s() + min(1, self.options.seconds / 10), None
-        quiet = min(self.options.quiet, self.options.seconds / 3)
+        quiet = min(self.options.quiet, self.options.seconds / 2)
         while self.left_s() > 0:
             new_ones = self.left_s() > quiet
             self.look_after_all(new_ones)
             if new_ones and self.options.faults and self.at_s() >= next_fault:
                 self.fault()
                 next_fault = self.at_s() + self.random.expovariate(1 / self.options.every)
-            if not new_ones and settled_s is None and not self.server_faults.under_way():
-                settled_s = self.at_s() + RECONNECT_S + 2 * self.options.ttl_s
+            if not new_ones and settled_s is None and not any(faults.under_way() for faults in self.server_faults):
+                settled_s = self.at_s() + self.settling_s()
             if settled_s is not None and self.at_s() >= settled_s:
                 self.log("settled")
                 settled_s = math.inf
@@ -395,6 +397,10 @@ class Run:
         self.end_all()
         if "fork" in self.options.faults:
             time.sleep(max(0, FORKED_S - quiet))
+
+    def settling_s(self):
+        """A backend waits the longer before it tries again, the longer it was in vain; then the store may lend nothing for 1.75 x ttl."""
+        return 0.5 + 2 * self.options.longest_outage + 2 * self.options.ttl_s
 
     def end_all(self):
         for slot in self.slots:
