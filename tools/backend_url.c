@@ -28,6 +28,16 @@ static flowctl_status fail(flowctl_error *err, flowctl_status status, const char
     return status;
 }
 
+/* What stands between the colon of user:password@ and the at-sign is nobody's business. */
+static void show(struct fct_backend_url *url) {
+    char text[sizeof url->shown];
+    const char *user = strstr(url->text, "://"), *at = user != NULL ? strchr(user, '@') : NULL,
+               *colon = at != NULL ? strchr(user + 3, ':') : NULL;
+    if (colon != NULL && colon < at) snprintf(text, sizeof text, "%.*s***%s", (int)(colon + 1 - url->text), url->text, at);
+    else snprintf(text, sizeof text, "%s", url->text);
+    fct_text_printable(url->shown, sizeof url->shown, text);
+}
+
 /* ---- memory: ---- */
 
 static flowctl_status read_memory(struct fct_backend_url *url, const char *rest, flowctl_error *err) {
@@ -68,7 +78,8 @@ static flowctl_status read_redis(struct fct_backend_url *url, const char *rest, 
     (void)rest;
     if (options == NULL) return fail(err, FLOWCTL_NO_MEMORY, "no memory");
     flowctl_redis_options_init(options, sizeof *options);
-    options->url = url->text; /* what is wrong with it, opening tells */
+    options->url = url->text;                             /* what is wrong with it, opening tells */
+    options->password = getenv("FLOWCTL_REDIS_PASSWORD"); /* a command line can be seen by others */
     url->ops = flowctl_redis_backend();
     url->owned = options;
     url->config = options;
@@ -109,6 +120,7 @@ flowctl_status fct_backend_url_read(struct fct_backend_url *url, const char *tex
     char forms[128];
     const struct scheme *scheme = scheme_of(text);
     *url = (struct fct_backend_url){.text = text};
+    show(url);
     if (scheme != NULL) return scheme->read(url, text + strlen(scheme->name), err);
     fct_backend_url_forms(forms, sizeof forms);
     return fail(err, FLOWCTL_INVALID_ARGUMENT, "\"%.80s\": there is no such backend; there is %s", text, forms);

@@ -14,6 +14,7 @@
 
 struct fct_backend_url {
     const char *text; /* as the user wrote it; not copied */
+    char shown[256];  /* for people: printable, without the password */
     const flowctl_backend_ops *ops;
     const void *config; /* for flowctl_backend_options.config, or a decorator's inner_config */
     void *owned;        /* for cleanup */

@@ -55,7 +55,7 @@ static bool put_worst(struct json_object *o, const struct fct_conformance *c) {
 
 static bool put_all(struct json_object *o, const struct fct_hammer_result *r) {
     const struct fct_hammer_options *s = r->options;
-    return fct_json_printable(o, "backend", s->url.text) && fct_json_printable(o, "id", s->id) &&
+    return fct_json_printable(o, "backend", s->url.shown) && fct_json_printable(o, "id", s->id) &&
            fct_json_rate(o, "rate", &s->limit.rate) && fct_json_number(o, "burst", s->limit.burst) &&
            fct_json_number(o, "cost", s->cost) && fct_json_number(o, "length_ns", r->length_ns) &&
            fct_json_bool(o, "complete", !r->interrupted) && fct_json_number(o, "granted", r->sum) &&
@@ -78,7 +78,7 @@ static bool write_json(const struct fct_hammer_result *r, FILE *out) {
 static void write_setting(const struct fct_hammer_result *r, FILE *out) {
     const struct fct_hammer_options *o = r->options;
     char url[160], id[160], limit[128], length[48];
-    fct_text_printable(url, sizeof url, o->url.text);
+    fct_text_printable(url, sizeof url, o->url.shown);
     fct_text_printable(id, sizeof id, o->id);
     fct_text_printable(limit, sizeof limit, o->limit.text);
     fct_text_duration(length, sizeof length, r->length_ns);

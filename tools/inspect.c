@@ -22,7 +22,8 @@ const char fct_inspect_help[] =
     "\n"
     "Shows limits that processes share, as their store sees them now: all of a backend, or the one of an\n"
     "ID with its members. Nothing is changed by looking.\n"
-    "BACKEND-URL is where they are: file:PATH or memory: (which is empty: it ends with its process).\n"
+    "BACKEND-URL is where they are: file:PATH, redis://HOST:PORT/DB, redis+unix:///SOCKET, or memory:\n"
+    "(which is empty: it ends with its process).\n"
     "\n"
     "  --watch[=TIME]        again and again, until interrupted (default: each 1s)\n"
     "  --output FORM         table or json (default: table; with --watch, JSON is one object a line)\n"
@@ -35,7 +36,10 @@ const char fct_inspect_help[] =
     "  expires in            what the member holds comes back to the limit then, unless it asks again\n"
     "  active                the member wanted permits lately\n"
     "\n"
+    "environment: FLOWCTL_REDIS_PASSWORD, for a server that wants one.\n"
+    "\n"
     "examples:\n"
+    "  flowctl inspect redis://127.0.0.1\n"
     "  flowctl inspect file:/var/lib/myprogram/limits\n"
     "  flowctl inspect --watch file:/var/lib/myprogram/limits mail\n"
     "  flowctl inspect --output json file:/var/lib/myprogram/limits mail | jq .limits[0].out\n"
@@ -103,7 +107,7 @@ static int fail(const char *what, const char *why) {
 
 static int not_found(const struct fct_inspect_options *o) {
     char url[160], id[160];
-    fct_text_printable(url, sizeof url, o->url.text);
+    fct_text_printable(url, sizeof url, o->url.shown);
     fct_text_printable(id, sizeof id, o->id);
     fprintf(stderr, "%s: %s: there is no limit \"%s\"; those that are there: %s %s\n", name, url, id, name, url);
     return FCT_EXIT_FAILED;
@@ -116,8 +120,8 @@ static int look(const struct fct_inspect_options *o, flowctl_backend *backend) {
     flowctl_status status = flowctl_backend_inspect(backend, o->id, fct_limits_add, &all, PATIENCE_NS, &err);
     fct_limits_sort(&all);
     if (status == FLOWCTL_NOT_FOUND && o->id != NULL) exit_status = not_found(o);
-    else if (status != FLOWCTL_OK) exit_status = fail(o->url.text, err.message);
-    else if (all.no_memory || !fct_inspect_write(o, &all, stdout)) exit_status = fail(o->url.text, "no memory");
+    else if (status != FLOWCTL_OK) exit_status = fail(o->url.shown, err.message);
+    else if (all.no_memory || !fct_inspect_write(o, &all, stdout)) exit_status = fail(o->url.shown, "no memory");
     fct_limits_cleanup(&all);
     return exit_status;
 }
@@ -150,7 +154,7 @@ static int run(const struct fct_inspect_options *o) {
     flowctl_backend *backend;
     if (fct_backend_url_find(&o->url, &err) != FLOWCTL_OK ||
         fct_backend_url_open(&o->url, NULL, FLOWCTL_DRIVE_POLL, &backend, &err) != FLOWCTL_OK)
-        return fail(o->url.text, err.message);
+        return fail(o->url.shown, err.message);
     int status = o->watch_ns != 0 ? watch(o, backend) : look(o, backend);
     flowctl_backend_destroy(backend);
     return status;

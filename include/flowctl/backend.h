@@ -51,6 +51,9 @@ typedef enum flowctl_drive {
     FLOWCTL_DRIVE_POLL = 1    /**< The program, by flowctl_backend_poll. */
 } flowctl_drive;
 
+/** flowctl_backend_options.max_asks_per_sec, if that is 0. */
+#define FLOWCTL_ASKS_PER_SEC UINT64_C(20000)
+
 typedef struct flowctl_backend_options {
     size_t size;
     const struct flowctl_backend_ops *ops; /**< Which backend: flowctl_memory_backend(), or one of yours (sys/backend.h). */
@@ -60,10 +63,16 @@ typedef struct flowctl_backend_options {
     flowctl_drive drive;
     const char *member; /**< The name of this process for others to see; copied; NULL: host name and process id. */
     uint64_t call_timeout_ns; /**< A call of store.h that is not answered for so long has failed, however long it may wait; 0: 1 s. */
+    /**
+     * So many asks for permits a second at most, of all limiters on this backend that are in use: the more there are, the less often each of them asks, and the more ahead
+     * (flowctl_sharing_info.refresh_ns). 0: FLOWCTL_ASKS_PER_SEC. On top come renewals of leases that are at rest, 3 in a ttl each; and a limiter in use asks 4 times in a ttl
+     * at least, whatever is said here.
+     */
+    uint64_t max_asks_per_sec;
 } flowctl_backend_options;
 
 #define FLOWCTL_BACKEND_OPTIONS_INIT \
-    { sizeof(flowctl_backend_options), 0, 0, 0, 0, FLOWCTL_DRIVE_THREAD, 0, 0 }
+    { sizeof(flowctl_backend_options), 0, 0, 0, 0, FLOWCTL_DRIVE_THREAD, 0, 0, 0 }
 
 /** The initialiser as a function. */
 FLOWCTL_API void flowctl_backend_options_init(flowctl_backend_options *options, size_t size);

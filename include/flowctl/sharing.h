@@ -8,8 +8,9 @@
  * burst + rate x W, by the clock that they share (one machine: CLOCK_BOOTTIME; several: plus rate x the difference of their clocks, which only dates
  * them): with EXACT backends whatever is lost, delayed, stopped or killed. There is no term in the lease's length, nor in the number of processes. Why: docs/sharing.md.
  *
- * WHAT IS USED. Nearly all of the rate, if burst >= rate x (2 x refresh + round trip); with a smaller burst less, never more. Who dies takes what it held with
- * it for 1.75 x ttl. At first, and after the store has lost its state, nothing is lent for as long (quarantine), unless the store knows that nothing can be out.
+ * WHAT IS USED. Nearly all of the rate, if burst >= rate x (2 x refresh + round trip); with a smaller burst less, never more. Refresh is the one in effect: many limiters
+ * in use on one backend ask less often each (flowctl_backend_options.max_asks_per_sec). flowctl_sharing_info has it, and the burst that the rate needs by it.
+ * Who dies takes what it held with it for 1.75 x ttl. At first, and after the store has lost its state, nothing is lent for as long (quarantine), unless the store knows that nothing can be out.
  *
  * WHILE THE STORE IS AWAY, once the lease is over, the policy of the limiter decides. In numbers, for a members of which k are cut off, over any W:
  *
@@ -24,6 +25,11 @@
  * If all members are cut off, LOCAL_SHARE and REUSE_LAST together stay within burst + rate x W, plus what was out when the store went (at most burst).
  * A thread that waits already, for more than a share's burst, is served by it once: over by its cost less burst / a.
  * The local bucket of a policy begins empty, but for OPEN. What it grants is counted apart (flowctl_sharing_info.away_permits).
+ *
+ * ONE BY ONE. With `one_by_one` nothing is held ahead of need: every request asks the store for just what it lacks, all or nothing. For limits so small, or so strict
+ * about order between members, that nothing may lie idle in one. A request costs the store an ask and its report, and whoever makes it a round trip: acquire waits for it (and up to a
+ * refresh more, if the ask before was in vain). Of threads that wait together the first is asked for whole, and the others for as much as there is. A try is denied first,
+ * and asks: retry_after_ns tells when the answer may be there. What came stays for a refresh: who tries again within it is served, and else it goes back.
  *
  * VERBS over a lease. try, up_to, decide, peek, acquire, acquire_estimate: as without. settle: gives back what was not reported yet (at most one refresh
  * old), else it is forfeited; charges beyond the estimate up to max_debt: the limit may be exceeded by max_debt per member. flowctl_reserve needs bookings in the
@@ -56,12 +62,13 @@ typedef enum flowctl_away {
 /** How a limiter with a backend shares. Part of the options of each kind of limiter. Zero means default. */
 typedef struct flowctl_sharing_options {
     flowctl_away away;
-    uint64_t reuse_ns;       /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
-    uint64_t ttl_ns;         /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
-    uint64_t refresh_ns;     /**< How often it asks, at most, while there is demand; 0: 10 ms. 1 ms … ttl / 4. */
+    uint64_t reuse_ns;   /**< X of FLOWCTL_AWAY_REUSE_LAST; 0: 10 x ttl. */
+    uint64_t ttl_ns;     /**< 0: 1 s. 10 ms … 1 h. A store that is away is noticed after so long at the latest. */
+    uint64_t refresh_ns; /**< How often it asks, at most, while there is demand. 1 ms … ttl / 4; 0: four times in the time that fills the burst, 1 … 10 ms. Less often if many do. */
     uint64_t config_version; /**< Of two settings for one id the higher version is in force. */
     uint32_t capabilities;   /**< FLOWCTL_CAN_… that the backend must have, besides LEND. */
     uint32_t needs;          /**< FLOWCTL_NEEDS_… */
+    bool one_by_one;         /**< Nothing is held ahead of need: see above. */
 } flowctl_sharing_options;
 
 /** Where a shared limiter stands. */
@@ -89,6 +96,8 @@ typedef struct flowctl_sharing_info {
     uint64_t sessions;       /**< Begun so far; more than 1 if the store forgot one. */
     uint64_t granted_permits, used_permits, back_permits; /**< Sums over all sessions: granted = used + back + held. */
     uint64_t away_permits; /**< Granted by the policy while the store was away: not known to the store. */
+    uint64_t refresh_ns; /**< How often it asks, at most, by now: that of the options, or more, if many limiters of its backend are in use. */
+    uint64_t burst_needed; /**< The burst by which all of the rate can be used, at this refresh and round trip: rate x (2 x refresh + round trip). */
 } flowctl_sharing_info;
 
 /** Reads it. @return OK; INVALID_ARGUMENT; CLOSED. A limiter without a backend is FLOWCTL_LEASE_LOCAL. A short lock that decisions never take. */

@@ -64,7 +64,7 @@ typedef struct flowctl_token_bucket_options {
 #define FLOWCTL_TOKEN_BUCKET_OPTIONS_INIT                                                                             \
     {                                                                                                                 \
         sizeof(flowctl_token_bucket_options), 0, {0, 0}, 0, 0, 0, FLOWCTL_START_FULL, 0, 0, FLOWCTL_SETTLE_AGED, 0, { \
-            FLOWCTL_AWAY_CLOSED, 0, 0, 0, 0, 0, 0                                                                     \
+            FLOWCTL_AWAY_CLOSED, 0, 0, 0, 0, 0, 0, 0                                                                  \
         }                                                                                                             \
     }
 

@@ -9,6 +9,9 @@ __extension__ typedef __int128 level; /* L: 1/period_ns of a permit */
 
 #define MAGIC UINT64_C(0x31524447444c4346) /* "FCLDGDR1" */
 
+/* Not 0, which means none; whole also for a store that counts in microseconds. */
+#define FIRST_CLK_NS 1000
+
 static level level_of(const flowctl_ledger *l) { return (level)((fc_u128)l->level_hi << 64 | l->level_lo); }
 
 static void set_level(flowctl_ledger *l, level value) {
@@ -87,7 +90,7 @@ void flowctl_ledger_init(flowctl_ledger *l, uint32_t room, uint64_t identity, fl
     l->magic = MAGIC;
     l->room = room;
     l->identity = identity;
-    l->clk_ns = 1;
+    l->clk_ns = FIRST_CLK_NS;
     l->quarantine_until_clk_ns = origin == FLOWCTL_LEDGER_FIRST ? 0 : 1;
 }
 
@@ -202,12 +205,15 @@ static void report(flowctl_ledger *l, flowctl_ledger_session *s, const flowctl_l
     take_back(l, s, ask->back > s->back ? least(ask->back - s->back, out_of(s)) : 0);
 }
 
+/* "Lately", for those who are counted, by a clock that goes in steps: in between, a count changes only by the session that asks. */
+static uint64_t counting_clk(const flowctl_ledger *l) { return l->clk_ns - l->clk_ns % (l->terms.ttl_ns / 16); }
+
 /* Those who wanted something lately, or hold something: the burst is theirs. */
 static uint64_t active(const flowctl_ledger *l) {
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= l->clk_ns);
+        count += out_of(s) != 0 || (s->wanted_clk_ns != 0 && s->wanted_clk_ns + 2 * l->terms.ttl_ns >= counting_clk(l));
     }
     return count;
 }
@@ -217,7 +223,7 @@ static uint64_t hungry(const flowctl_ledger *l, const flowctl_ledger_session *se
     uint64_t count = 1;
     for (uint32_t i = 0; i < l->count; i++) {
         const flowctl_ledger_session *s = &sessions_of(l)[i];
-        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= l->clk_ns;
+        count += s != self && s->short_clk_ns != 0 && s->short_clk_ns + l->terms.ttl_ns / 8 >= counting_clk(l);
     }
     return count;
 }

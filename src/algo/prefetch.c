@@ -78,23 +78,44 @@ static void plan_one(struct fc_prefetch_plan *plan, uint64_t missing, uint64_t h
     plan->want = plan->need = missing - held;
 }
 
-struct fc_prefetch_plan fc_prefetch_plan(struct fc_prefetch *p, const struct fc_prefetch_now *n) {
-    struct fc_prefetch_plan plan = {0, 0, 0, false};
-    uint64_t held = n->held > 0 ? (uint64_t)n->held : 0, owed = n->held < 0 ? (uint64_t)-n->held : 0, target = 0;
-    follow(p, n);
-    uint64_t missing = still_missing(p, n, held);
+/* One by one by wish: who was refused within the last refresh may come back for what is there. */
+static uint64_t still_awaited(struct fc_prefetch *p, const struct fc_prefetch_now *n) {
+    if (n->missing != 0) p->missing = n->missing, p->missing_ns = n->now_ns;
+    else if (n->now_ns - p->missing_ns >= n->refresh_ns) p->missing = 0;
+    return p->missing;
+}
+
+/* Of several that wait the first gets all or nothing, and the others as much as there is. */
+static void plan_by_need(struct fc_prefetch *p, struct fc_prefetch_plan *plan, const struct fc_prefetch_now *n, uint64_t held) {
+    uint64_t awaited = still_awaited(p, n);
+    plan_one(plan, n->missing, held);
+    if (plan->want != 0) plan->want = most(plan->want, n->queued);
+    else plan->give_back = held - least(held, awaited);
+}
+
+/* Held ahead as far as the limit is large enough for that, and else one by one. */
+static void plan_ahead(struct fc_prefetch *p, struct fc_prefetch_plan *plan, const struct fc_prefetch_now *n, uint64_t held) {
+    uint64_t missing = still_missing(p, n, held), target = 0;
     p->largest = most(n->missing, p->largest - (p->largest + 63) / 64);
     if (can_hold(p, n) && !(n->scarce && missing > held)) {
         target = target_of(p, n, missing);
-        if (most(target, missing) > held) plan.want = most(target, missing) - held, plan.need = 1;
+        if (most(target, missing) > held) plan->want = most(target, missing) - held, plan->need = 1;
     } else {
-        plan_one(&plan, missing, held);
+        plan_one(plan, missing, held);
     }
+    if (plan->give_back == 0 && idle_for_long(p, n, missing, target, held))
+        plan->give_back = held - target, p->short_since_ns = n->now_ns;
+}
+
+struct fc_prefetch_plan fc_prefetch_plan(struct fc_prefetch *p, const struct fc_prefetch_now *n) {
+    struct fc_prefetch_plan plan = {0, 0, 0, false};
+    uint64_t held = n->held > 0 ? (uint64_t)n->held : 0, owed = n->held < 0 ? (uint64_t)-n->held : 0;
+    follow(p, n);
+    if (n->one_by_one) plan_by_need(p, &plan, n, held);
+    else plan_ahead(p, &plan, n, held);
     /* A debt is paid by what comes next. */
     if (plan.want != 0) plan.want += owed, plan.need += plan.need > 1 ? owed : 0;
     plan.want = least(plan.want, n->burst);
     plan.need = least(plan.need, plan.want);
-    if (plan.give_back == 0 && idle_for_long(p, n, missing, target, held))
-        plan.give_back = held - target, p->short_since_ns = n->now_ns;
     return plan;
 }

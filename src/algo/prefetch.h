@@ -6,6 +6,8 @@
  * for four refreshes goes back, but for a quarter of the fair part, and all of it if another needs more than there is. A limit of which the fair part is
  * less than two permits, or than a cost in use, is asked for one by one: nothing ahead of need, all or nothing, and what was held goes back first, since two
  * that collect parts of one burst would wait for each other.
+ *
+ * One by one by wish (`one_by_one`) it is so for any limit, and stricter: nobody who went away is asked for, and what was not fetched within a refresh goes back.
  */
 #ifndef FC_ALGO_PREFETCH_H
 #define FC_ALGO_PREFETCH_H
@@ -34,6 +36,7 @@ struct fc_prefetch_now {
     flowctl_rate rate;
     uint64_t burst, members;
     bool scarce; /* somebody else needs more than there is */
+    bool one_by_one;
     uint64_t refresh_ns, round_trip_ns;
 };
 

@@ -9,61 +9,6 @@
 
 #define DEFAULT_TIMEOUT_NS FLOWCTL_NS_PER_SEC
 
-/* ---- the table of members ---- */
-
-static uint64_t slot_of(uint64_t ticket) { return ticket & FC_TICKET_SLOT_MASK; }
-
-static bool grow(flowctl_backend *b) {
-    size_t room = b->leased_room != 0 ? 2 * b->leased_room : 8;
-    if (room > FC_TICKET_SLOT_MASK + 1) return false;
-    struct fc_leased **table = fc_allocate(&b->allocator, room * sizeof(struct fc_leased *));
-    if (table == NULL) return false;
-    for (size_t i = 0; i < b->leased_room; i++) table[i] = b->leased[i];
-    if (b->leased != NULL) fc_release(&b->allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
-    b->leased = table;
-    b->leased_room = room;
-    return true;
-}
-
-flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased) {
-    flowctl_status status = FLOWCTL_OK;
-    pthread_mutex_lock(&b->lock);
-    size_t slot = 0;
-    while (slot < b->leased_room && b->leased[slot] != NULL) slot++;
-    if (slot == b->leased_room && !grow(b)) status = FLOWCTL_NO_MEMORY;
-    if (status == FLOWCTL_OK) {
-        b->generation = (b->generation + 1) & INT32_MAX;
-        leased->ticket = b->generation << 32 | slot;
-        b->leased[slot] = leased;
-    }
-    pthread_mutex_unlock(&b->lock);
-    return status;
-}
-
-void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_farewell *farewell) {
-    pthread_mutex_lock(&b->lock);
-    b->leased[slot_of(leased->ticket)] = NULL;
-    while (leased->users != 0) pthread_cond_wait(&b->changed, &b->lock);
-    if (farewell != NULL) {
-        farewell->next = b->farewells;
-        b->farewells = farewell;
-    }
-    pthread_mutex_unlock(&b->lock);
-    if (farewell != NULL) fc_backend_wake(b, 0);
-}
-
-/* A member that can't leave meanwhile; NULL if there is none of that ticket. Under the lock. */
-static struct fc_leased *visit(flowctl_backend *b, uint64_t ticket) {
-    struct fc_leased *leased = slot_of(ticket) < b->leased_room ? b->leased[slot_of(ticket)] : NULL;
-    if (leased == NULL || leased->ticket != (ticket & ~FC_TICKET_SESSION_MASK)) return NULL;
-    leased->users++;
-    return leased;
-}
-
-static void end_visit(flowctl_backend *b, struct fc_leased *leased) {
-    if (--leased->users == 0) pthread_cond_broadcast(&b->changed);
-}
-
 /* ---- what the vtable's instance says ---- */
 
 static void on_leased(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_reply *reply) {
@@ -72,14 +17,10 @@ static void on_leased(flowctl_backend_base *base, uint64_t ticket, const flowctl
         fc_calls_leased(b, ticket, reply);
         return;
     }
-    pthread_mutex_lock(&b->lock);
-    struct fc_leased *leased = visit(b, ticket);
-    pthread_mutex_unlock(&b->lock);
+    struct fc_leased *leased = fc_members_visit(b, ticket);
     if (leased == NULL) return;
     fc_leased_answer(leased, ticket, reply);
-    pthread_mutex_lock(&b->lock);
-    end_visit(b, leased);
-    pthread_mutex_unlock(&b->lock);
+    fc_members_end_visit(b, leased);
 }
 
 static void on_stored(flowctl_backend_base *base, uint64_t ticket, const flowctl_store_reply *reply) {
@@ -122,28 +63,7 @@ void fc_backend_wake(flowctl_backend *b, uint64_t due_ns) {
     }
 }
 
-/* Drives the members that are due. Under the lock, which is given up meanwhile; the table may grow then, and members come and go. */
-static uint64_t drive_members(flowctl_backend *b) {
-    uint64_t next_ns = FLOWCTL_FOREVER, now_ns = fc_backend_now(b);
-    for (size_t i = 0; i < b->leased_room; i++) {
-        struct fc_leased *leased = b->leased[i];
-        if (leased == NULL) continue;
-        if (atomic_load(&leased->due_ns) <= now_ns) {
-            leased->users++;
-            pthread_mutex_unlock(&b->lock);
-            fc_leased_drive(leased);
-            pthread_mutex_lock(&b->lock);
-            uint64_t due_ns = atomic_load(&leased->due_ns);
-            if (due_ns < next_ns) next_ns = due_ns;
-            end_visit(b, leased);
-        } else if (atomic_load(&leased->due_ns) < next_ns) {
-            next_ns = atomic_load(&leased->due_ns);
-        }
-    }
-    return next_ns;
-}
-
-/* Under the lock, as above. Nobody waits for the answers. */
+/* Nobody waits for the answers. Under the lock, which is given up meanwhile. */
 static void say_farewells(flowctl_backend *b) {
     for (struct fc_farewell *f; (f = b->farewells) != NULL;) {
         b->farewells = f->next;
@@ -160,7 +80,7 @@ uint64_t fc_backend_drive(flowctl_backend *b) {
     pthread_mutex_lock(&b->lock);
     say_farewells(b);
     fc_calls_send(b);
-    uint64_t next_ns = drive_members(b);
+    uint64_t next_ns = fc_members_drive(b);
     pthread_mutex_unlock(&b->lock);
     if (b->ops->poll != NULL) {
         uint64_t poll_ns = b->ops->poll(b->instance, fc_backend_now(b));
@@ -290,7 +210,7 @@ static void release(flowctl_backend *b) {
         b->farewells = f->next;
         fc_release(&allocator, f, sizeof *f);
     }
-    if (b->leased != NULL) fc_release(&allocator, b->leased, b->leased_room * sizeof(struct fc_leased *));
+    fc_members_free(b);
     if (!atomic_load(&b->orphan)) release_locks(b);
     fc_release(&allocator, b->instance, b->ops->instance_bytes);
     fc_release(&allocator, b, sizeof *b);
@@ -305,6 +225,7 @@ static flowctl_backend *prepare(const flowctl_backend_options *o, const flowctl_
     b->clock = o->clock != NULL ? o->clock : flowctl_clock_boottime();
     b->drive = o->drive;
     b->descriptor = -1;
+    b->max_asks_per_sec = o->max_asks_per_sec != 0 ? o->max_asks_per_sec : FLOWCTL_ASKS_PER_SEC;
     b->call_timeout_ns = o->call_timeout_ns != 0 ? o->call_timeout_ns : DEFAULT_TIMEOUT_NS;
     name_member(b, o->member);
     b->instance = fc_allocate(allocator, o->ops->instance_bytes);

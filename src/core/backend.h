@@ -7,6 +7,8 @@
 
 #include "base/memory.h"
 #include "clock/clock.h"
+#include "core/due.h"
+#include "core/turns.h"
 
 #include <flowctl/store.h>
 #include <flowctl/sys/backend.h>
@@ -48,6 +50,11 @@ struct fc_watch {
     char key[FLOWCTL_STORE_KEY_MAX + 1];
 };
 
+struct fc_slot {
+    struct fc_leased *leased; /* NULL: free */
+    size_t next_free;
+};
+
 struct flowctl_backend {
     const flowctl_backend_ops *ops;
     flowctl_backend_base *instance;
@@ -57,14 +64,17 @@ struct flowctl_backend {
     flowctl_drive drive;
     bool waits;     /* has `wait` and `interrupt` */
     int descriptor; /* -1: none */
-    uint64_t call_timeout_ns;
+    uint64_t call_timeout_ns, max_asks_per_sec;
     char member[FLOWCTL_MEMBER_NAME_MAX + 1];
 
     pthread_mutex_t driver; /* who drives. Taken before `lock` */
     pthread_mutex_t lock;   /* of what follows */
     pthread_cond_t changed;
-    struct fc_leased **leased; /* by the slot in the ticket; NULL: free */
-    size_t leased_room;
+    struct fc_slot *slots;  /* of members; a ticket tells which */
+    size_t room, free_slot; /* the first of a list */
+    struct fc_due_heap due; /* all members; room as above */
+    struct fc_turns turns;
+    bool in_pass; /* of fc_members_drive */
     uint64_t generation;
     struct fc_call *calls;
     struct fc_farewell *farewells;
@@ -72,6 +82,9 @@ struct flowctl_backend {
 
     struct fc_sleeper sleeper; /* the thread's */
     pthread_t thread;
+    _Atomic uint64_t busy_members;           /* in use lately */
+    _Atomic uint64_t round_trip_ns;          /* of asks, as a rule */
+    struct fc_leased *_Atomic hurried;       /* members that are due sooner than planned: a list */
     _Atomic uint64_t awake_at_ns;            /* when the next pass is planned, by the backend's clock */
     _Atomic bool stopping, orphan;           /* orphan: in the child of a fork */
     struct flowctl_backend *next, *previous; /* all open backends (core/fork.c) */
@@ -88,9 +101,24 @@ uint64_t fc_backend_drive(flowctl_backend *b);
 /* One pass by another thread than the one that polls, with FLOWCTL_DRIVE_POLL. That one looks again, since what it was told may be so no longer. */
 void fc_backend_assist(flowctl_backend *b);
 
-/* The table of members. Leaving returns once no thread is inside. */
-flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *leased);
-void fc_backend_leave(flowctl_backend *b, struct fc_leased *leased, struct fc_farewell *farewell);
+/* How far asks of one busy member have to be apart, so that those of all are not too many: for what is allowed, and for the turns that there are. */
+uint64_t fc_backend_spacing_ns(const flowctl_backend *b);
+void fc_backend_note_round_trip(flowctl_backend *b, uint64_t ns);
+
+/* A limiter becomes a member, and leaves. Leaving returns once no thread is inside. */
+flowctl_status fc_backend_enter(flowctl_backend *b, struct fc_leased *s);
+void fc_backend_leave(flowctl_backend *b, struct fc_leased *s, struct fc_farewell *farewell);
+
+/* A member is due at `due_ns` already, if that is sooner than planned. As fc_backend_wake. */
+void fc_backend_hurry(flowctl_backend *b, struct fc_leased *s, uint64_t due_ns);
+
+/* A member that can't leave meanwhile; NULL if there is none of that ticket. It may be due at another time after it. */
+struct fc_leased *fc_members_visit(flowctl_backend *b, uint64_t ticket);
+void fc_members_end_visit(flowctl_backend *b, struct fc_leased *s);
+
+/* Drives those that are due. Returns when the next is. Under `lock`, which is given up meanwhile. */
+uint64_t fc_members_drive(flowctl_backend *b);
+void fc_members_free(flowctl_backend *b);
 
 /* Puts a call before the store and waits, at most so long. Returns the status of the answer. */
 flowctl_status fc_call_wait(flowctl_backend *b, struct fc_call *call, uint64_t max_wait_ns);

@@ -13,15 +13,15 @@ static void lock_all(void) {
     pthread_mutex_lock(&registry);
     for (flowctl_backend *b = open_backends; b != NULL; b = b->next) {
         pthread_mutex_lock(&b->lock);
-        for (size_t i = 0; i < b->leased_room; i++)
-            if (b->leased[i] != NULL) pthread_mutex_lock(&b->leased[i]->limiter->lock);
+        for (size_t i = 0; i < b->room; i++)
+            if (b->slots[i].leased != NULL) pthread_mutex_lock(&b->slots[i].leased->limiter->lock);
     }
 }
 
 static void unlock_all(void) {
     for (flowctl_backend *b = open_backends; b != NULL; b = b->next) {
-        for (size_t i = 0; i < b->leased_room; i++)
-            if (b->leased[i] != NULL) pthread_mutex_unlock(&b->leased[i]->limiter->lock);
+        for (size_t i = 0; i < b->room; i++)
+            if (b->slots[i].leased != NULL) pthread_mutex_unlock(&b->slots[i].leased->limiter->lock);
         pthread_mutex_unlock(&b->lock);
     }
     pthread_mutex_unlock(&registry);
@@ -46,8 +46,8 @@ static void orphan(flowctl_backend *b) {
     pthread_cond_init(&b->changed, NULL);
     pthread_mutex_init(&b->driver, NULL);
     fc_sleeper_init(&b->sleeper);
-    for (size_t i = 0; i < b->leased_room; i++)
-        if (b->leased[i] != NULL) close_in_child(b->leased[i]->limiter);
+    for (size_t i = 0; i < b->room; i++)
+        if (b->slots[i].leased != NULL) close_in_child(b->slots[i].leased->limiter);
 }
 
 static void orphan_all(void) {

@@ -1,6 +1,7 @@
 #include "core/leased.h"
 
 #include "base/error.h"
+#include "base/wide.h"
 #include "core/backend.h"
 #include "core/bucket.h"
 
@@ -9,6 +10,8 @@
 
 /* For so many refreshes a limiter that was in use is driven at each of them, and otherwise at so many. */
 #define BUSY_REFRESHES 8
+/* Those at rest are looked at together, at multiples of this: many of them are not to wake the backend one by one. */
+#define TOGETHER_NS (10 * FLOWCTL_NS_PER_MS)
 /* What is to be reported at once is looked for so often. */
 #define SOON_NS FLOWCTL_NS_PER_MS
 
@@ -25,14 +28,42 @@ const char *flowctl_lease_state_name(flowctl_lease_state state) {
     return "UNKNOWN";
 }
 
-/* A store may have told a shorter lease than was asked for. */
-static uint64_t refresh_ns(const struct fc_leased *s) { return least(s->options.refresh_ns, s->terms.ttl_ns / 4); }
+static uint64_t refresh_ns(const struct fc_leased *s) { return atomic_load_explicit(&s->refresh_ns, memory_order_relaxed); }
 
-static void due(struct fc_leased *s, uint64_t at_ns) { atomic_store(&s->due_ns, at_ns); }
+static bool is_busy(const struct fc_leased *s, uint64_t now_ns) {
+    return now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s);
+}
 
-static void wake(struct fc_leased *s, uint64_t at_ns) {
-    if (at_ns < atomic_load(&s->due_ns)) due(s, at_ns);
-    fc_backend_wake(s->backend, at_ns);
+void fc_leased_count_busy(struct fc_leased *s, bool busy) {
+    if (busy && !s->busy) atomic_fetch_add(&s->backend->busy_members, 1);
+    if (!busy && s->busy) atomic_fetch_sub(&s->backend->busy_members, 1);
+    s->busy = busy;
+}
+
+/*
+ * All of the rate can be used if the burst lasts for two refreshes and a round trip: unless it was told, a limiter asks four times in the time that its
+ * burst lasts, but not ever more often for a limit that is small, nor more seldom for one that is large.
+ */
+static uint64_t refresh_wanted(const struct fc_leased *s) {
+    if (s->options.refresh_ns != 0) return s->options.refresh_ns;
+    fc_u128 quarter_ns = (fc_u128)s->limiter->burst_permits * s->limiter->rate.period_ns / s->limiter->rate.permits / 4;
+    return quarter_ns > FC_REFRESH_MOST_NS ? FC_REFRESH_MOST_NS : most((uint64_t)quarter_ns, FC_REFRESH_LEAST_NS);
+}
+
+void fc_leased_keep_pace(struct fc_leased *s, uint64_t now_ns) {
+    fc_leased_count_busy(s, is_busy(s, now_ns));
+    uint64_t spacing_ns = fc_backend_spacing_ns(s->backend);
+    s->soon_ns = most(SOON_NS, spacing_ns);
+    /* Not so seldom that a lease could end; and a store may have told a shorter one than was asked for. */
+    atomic_store(&s->refresh_ns, least(most(refresh_wanted(s), spacing_ns), s->terms.ttl_ns / 4));
+}
+
+static void wake(struct fc_leased *s, uint64_t at_ns) { fc_backend_hurry(s->backend, s, at_ns); }
+
+/* What it asked is answered, or given up. */
+static void no_longer_asks(struct fc_leased *s) {
+    s->unanswered = false;
+    fc_turn_end(&s->backend->turns, &s->turn);
 }
 
 /* ---- what is held ---- */
@@ -56,7 +87,7 @@ void fc_leased_begin_session(struct fc_leased *s) {
     }
     fc_session_begin(&s->session, id);
     s->sessions++;
-    s->unanswered = false;
+    no_longer_asks(s);
     atomic_store(&s->next_ask_ns, 0);
 }
 
@@ -134,9 +165,15 @@ void fc_leased_lapse(flowctl_limiter *l, uint64_t now_ns) {
 
 /* ---- the decisions' side ---- */
 
+/* Who is short now is asked for at once, if that may be: not so late that what came has gone back. */
+static uint64_t answer_at(const struct fc_leased *s, uint64_t now_ns) {
+    return most(now_ns, atomic_load(&s->next_ask_ns)) + most(atomic_load(&s->round_trip_ns), SOON_NS);
+}
+
 uint64_t fc_leased_retry_at(const flowctl_limiter *l, uint64_t now_ns) {
     uint64_t at_ns = atomic_load_explicit(&l->leased->retry_at_ns, memory_order_relaxed);
-    return at_ns > now_ns ? at_ns : now_ns + l->leased->options.refresh_ns;
+    if (at_ns > now_ns) return at_ns;
+    return l->leased->options.one_by_one ? answer_at(l->leased, now_ns) : now_ns + refresh_ns(l->leased);
 }
 
 static void note_missing(struct fc_leased *s, uint64_t permits, uint64_t now_ns) {
@@ -183,6 +220,7 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
                                   .burst = s->limiter->burst_permits,
                                   .members = s->members,
                                   .scarce = s->scarce,
+                                  .one_by_one = s->options.one_by_one,
                                   .refresh_ns = refresh_ns(s),
                                   .round_trip_ns = s->round_trip_ns};
     struct fc_prefetch_plan p = fc_prefetch_plan(&s->prefetch, &now);
@@ -192,9 +230,9 @@ static struct fc_prefetch_plan plan(struct fc_leased *s, const struct fc_lent *l
     return p;
 }
 
-/* A sixteenth more or less, so that members do not march in step. */
-static uint64_t jittered(uint64_t ns, uint64_t seed) {
-    uint64_t mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
+/* A sixteenth more or less, another after each ask, so that members do not march in step. */
+static uint64_t jittered(const struct fc_leased *s, uint64_t ns) {
+    uint64_t seed = s->session.id.lo + s->session.seq, mixed = (seed ^ seed >> 29) * UINT64_C(0x9E3779B97F4A7C15);
     return ns - ns / 16 + (mixed >> 32) % (ns / 8 + 1);
 }
 
@@ -218,7 +256,9 @@ static bool prepare(struct fc_leased *s, const struct fc_prefetch_plan *p, flowc
     ask->start_full = s->start_full;
     s->unanswered = true;
     s->asks++;
-    atomic_store(&s->next_ask_ns, now_ns + jittered(refresh_ns(s), s->session.id.lo + s->session.seq));
+    /* One by one, a report is not to hold up who comes next. */
+    bool only_reports = s->options.one_by_one && ask->want == 0;
+    atomic_store(&s->next_ask_ns, now_ns + (only_reports ? s->soon_ns : jittered(s, refresh_ns(s))));
     atomic_store(&s->asked_ns, now_ns);
     atomic_store(&s->retry_at_ns, now_ns + most(s->round_trip_ns, 1));
     return true;
@@ -233,24 +273,43 @@ static uint64_t patience(const struct fc_leased *s) {
 static void fail(struct fc_leased *s, flowctl_status status, uint64_t now_ns) {
     s->failures++;
     s->store = status;
-    s->unanswered = false;
+    no_longer_asks(s);
     unsigned doublings = s->failed_in_a_row < 10 ? s->failed_in_a_row : 10;
     s->failed_in_a_row++;
     atomic_store(&s->next_ask_ns, now_ns + least(refresh_ns(s) << doublings, s->terms.ttl_ns / 4));
 }
 
+/* A lease in which nothing happens is renewed then. */
+static uint64_t renew_at(const struct fc_leased *s) { return atomic_load(&s->asked_ns) + jittered(s, s->terms.ttl_ns / 3); }
+
+static uint64_t together(const struct fc_leased *s, uint64_t at_ns) {
+    uint64_t step_ns = least(TOGETHER_NS, s->terms.ttl_ns / 16);
+    return at_ns + step_ns - 1 - (at_ns - 1) % step_ns;
+}
+
 /* When to come again if nothing happens. */
 static uint64_t next_due(const struct fc_leased *s, uint64_t now_ns) {
     uint64_t until_ns = atomic_load(&s->until_ns);
-    bool busy = now_ns - s->busy_ns < BUSY_REFRESHES * refresh_ns(s), soon = busy && s->soon && s->failed_in_a_row == 0,
+    bool busy = is_busy(s, now_ns), soon = busy && s->soon && s->failed_in_a_row == 0,
          hurry = s->pending || atomic_load(&s->missing) != 0 || s->session.seq == 0;
     uint64_t next_ns = hurry ? 0 : now_ns + (busy ? 1 : BUSY_REFRESHES) * refresh_ns(s);
-    next_ns = most(next_ns, atomic_load(&s->next_ask_ns));
-    if (soon) next_ns = least(next_ns, now_ns + SOON_NS);
+    next_ns = most(least(next_ns, renew_at(s)), atomic_load(&s->next_ask_ns));
+    if (!busy && !hurry) next_ns = together(s, next_ns);
+    if (soon) next_ns = least(next_ns, now_ns + s->soon_ns);
     /* While an answer is awaited nothing is asked, whoever is short. */
     if (s->unanswered) next_ns = atomic_load(&s->asked_ns) + patience(s);
+    else if (atomic_load(&s->turn.wanted)) next_ns = FLOWCTL_FOREVER; /* it comes when it has its turn */
+    else if (atomic_load(&s->turn.held)) next_ns = 0;
     if (until_ns != 0) next_ns = least(next_ns, until_ns);
     return most(next_ns, now_ns + 1);
+}
+
+/* Who was short since the first look hurried a time that was replaced: that is why there is a second. */
+static void plan_next(struct fc_leased *s) {
+    uint64_t now_ns = fc_limiter_now(s->limiter);
+    fc_leased_keep_pace(s, now_ns);
+    atomic_store(&s->due_ns, next_due(s, now_ns));
+    if (atomic_load(&s->missing) != 0) wake(s, next_due(s, now_ns));
 }
 
 static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
@@ -262,29 +321,36 @@ static bool used_since(const struct fc_leased *s, const struct fc_lent *look) {
 static uint64_t may_ask_at(const struct fc_leased *s, const struct fc_lent *look) {
     bool soon = s->soon && s->failed_in_a_row == 0 && used_since(s, look);
     uint64_t next_ns = atomic_load(&s->next_ask_ns);
-    return soon ? least(next_ns, atomic_load(&s->asked_ns) + SOON_NS) : next_ns;
+    return soon ? least(next_ns, atomic_load(&s->asked_ns) + s->soon_ns) : next_ns;
 }
 
 static bool worth_asking(const struct fc_leased *s, const struct fc_prefetch_plan *p, const struct fc_lent *look) {
-    bool renew = look->now_ns >= atomic_load(&s->asked_ns) + s->terms.ttl_ns / 3;
-    bool used = used_since(s, look);
+    bool used = used_since(s, look), renew = look->now_ns >= renew_at(s);
     return s->asks == 0 || s->state != FLOWCTL_LEASE_ACTIVE || p->want != 0 || p->give_back != 0 || used || renew ||
            s->pending || s->session.seq == 0;
 }
 
-/* Under the lock. True: `ask` is to be sent. */
-static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+static bool prepare_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
     flowctl_limiter *l = s->limiter;
     struct fc_lent look;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
+    fc_leased_keep_pace(s, now_ns);
     if (s->unanswered && now_ns >= atomic_load(&s->asked_ns) + patience(s)) fail(s, FLOWCTL_TIMED_OUT, now_ns);
     if (s->unanswered || !fc_bucket_look(l, now_ns, &look)) return false;
     look.now_ns = now_ns; /* the clock's, as in prepare */
     if (s->local) look.held = 0;
-    if (now_ns < may_ask_at(s, &look)) return false;
+    if (now_ns < may_ask_at(s, &look) || !fc_turn_take(&s->backend->turns, &s->turn)) return false;
     struct fc_prefetch_plan p = plan(s, &look);
     return worth_asking(s, &p, &look) && prepare(s, &p, ask);
+}
+
+/* Under the lock. True: `ask` is to be sent. */
+static bool decide_to_ask(struct fc_leased *s, flowctl_lease_ask *ask) {
+    atomic_store(&s->turn.wanted, false);
+    bool asks = prepare_to_ask(s, ask);
+    if (!s->unanswered) fc_turn_end(&s->backend->turns, &s->turn); /* not needed after all */
+    return asks;
 }
 
 static void tell(struct fc_leased *s);
@@ -300,7 +366,8 @@ void fc_leased_drive(struct fc_leased *s) {
     pthread_mutex_lock(&l->lock);
     bool open = !l->closed, send = open && decide_to_ask(s, &ask);
     uint64_t ticket = ticket_now(s);
-    due(s, open ? next_due(s, fc_limiter_now(l)) : FLOWCTL_FOREVER);
+    if (open) plan_next(s);
+    else atomic_store(&s->due_ns, FLOWCTL_FOREVER);
     pthread_mutex_unlock(&l->lock);
     tell(s);
     if (send) s->backend->ops->lease(s->backend->instance, ticket, &ask);
@@ -345,6 +412,11 @@ static void take_lease(struct fc_leased *s, const flowctl_lease_reply *reply, ui
     /* What a smaller burst cut off. */
     if (!lend.take_all) fc_session_give_up(&s->session, lent.taken);
     s->state = FLOWCTL_LEASE_ACTIVE;
+    if (s->options.one_by_one) {
+        /* The next plan gives back what nobody came back for. */
+        if (credit != 0) atomic_store(&s->next_ask_ns, most(atomic_load(&s->next_ask_ns), now_ns + refresh_ns(s)));
+        atomic_store(&s->retry_at_ns, 0); /* what was to come is there */
+    }
     if (credit == 0 && reply->retry_after_ns != 0)
         atomic_store(&s->retry_at_ns, now_ns + most(least(reply->retry_after_ns, FLOWCTL_PERIOD_MAX_NS), refresh_ns(s)));
     if (lent.missing != 0) s->busy_ns = now_ns;
@@ -364,6 +436,7 @@ static void measure(struct fc_leased *s, uint64_t seq, uint64_t now_ns) {
     uint64_t sent_ns = s->session.sent_ns[seq % FC_SESSION_ASKS], took_ns = now_ns > sent_ns ? now_ns - sent_ns : 0;
     /* A slow one lately: at once when it is slower, little by little when it is faster. */
     s->round_trip_ns = most(took_ns, s->round_trip_ns - s->round_trip_ns / 32);
+    fc_backend_note_round_trip(s->backend, took_ns);
 }
 
 /* Under the lock. */
@@ -386,7 +459,7 @@ static void take_answer(struct fc_leased *s, const flowctl_lease_reply *reply) {
     s->replies++;
     s->store = FLOWCTL_OK;
     s->failed_in_a_row = 0;
-    if (awaited) s->unanswered = false;
+    if (awaited) no_longer_asks(s);
 }
 
 /* To the listener, of a state that is new: with no lock held. */
@@ -406,11 +479,10 @@ void fc_leased_answer(struct fc_leased *s, uint64_t ticket, const flowctl_lease_
     pthread_mutex_lock(&l->lock);
     if (!l->closed && ticket == ticket_now(s)) {
         take_answer(s, reply);
-        due(s, next_due(s, fc_limiter_now(l)));
+        plan_next(s);
     }
     pthread_mutex_unlock(&l->lock);
     tell(s);
-    fc_backend_wake(s->backend, atomic_load(&s->due_ns));
 }
 
 /* ---- verbs ---- */

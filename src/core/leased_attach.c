@@ -1,5 +1,6 @@
 /* How a limiter becomes a member of a shared limit, and how it leaves. And what it shows of itself. */
 #include "base/error.h"
+#include "base/wide.h"
 #include "core/backend.h"
 #include "core/bucket.h"
 #include "core/leased.h"
@@ -8,8 +9,6 @@
 #include <string.h>
 
 #define DEFAULT_TTL_NS FLOWCTL_NS_PER_SEC
-#define DEFAULT_REFRESH_NS (10 * FLOWCTL_NS_PER_MS)
-#define REFRESH_MIN_NS FLOWCTL_NS_PER_MS
 #define DEFAULT_REUSE_TTLS 10
 
 /* ---- options ---- */
@@ -40,8 +39,7 @@ static flowctl_status check_times(const char *id, flowctl_sharing_options *o, fl
     if (o->ttl_ns < FLOWCTL_TTL_MIN_NS || o->ttl_ns > FLOWCTL_TTL_MAX_NS)
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT, "limiter \"%.40s\": ttl_ns is %llu: 10 ms to 1 h", id,
                        (unsigned long long)o->ttl_ns);
-    if (o->refresh_ns == 0) o->refresh_ns = DEFAULT_REFRESH_NS < o->ttl_ns / 4 ? DEFAULT_REFRESH_NS : o->ttl_ns / 4;
-    if (o->refresh_ns < REFRESH_MIN_NS || o->refresh_ns > o->ttl_ns / 4)
+    if (o->refresh_ns != 0 && (o->refresh_ns < FC_REFRESH_LEAST_NS || o->refresh_ns > o->ttl_ns / 4))
         return fc_fail(err, FLOWCTL_OUT_OF_RANGE, FC_NO_TEXT,
                        "limiter \"%.40s\": refresh_ns is %llu: 1 ms to a quarter of ttl_ns, %llu", id,
                        (unsigned long long)o->refresh_ns, (unsigned long long)(o->ttl_ns / 4));
@@ -88,6 +86,7 @@ flowctl_status fc_leased_attach(flowctl_limiter *l, flowctl_backend *b, const fl
     s->options = o;
     s->start_full = start_full;
     s->terms = (flowctl_lease_terms){l->rate, l->burst_permits, o.ttl_ns, o.config_version};
+    fc_leased_keep_pace(s, now_ns);
     fc_leased_begin_session(s);
     /* Without any answer for so long the store is away. */
     atomic_store(&s->until_ns, now_ns + o.ttl_ns);
@@ -115,6 +114,7 @@ void fc_leased_wind_up(flowctl_limiter *l) {
     struct fc_lent lent;
     uint64_t now_ns = fc_limiter_now(l);
     fc_leased_lapse(l, now_ns);
+    fc_leased_count_busy(l->leased, false);
     /* A closed one has been wound up, or is in the child of a fork and holds nothing. */
     if (!l->leased->local && fc_bucket_lend(l, &lend, &now_ns, &lent)) fc_session_give_up(&l->leased->session, lent.taken);
 }
@@ -152,6 +152,13 @@ void fc_leased_free(flowctl_limiter *l) {
 
 /* ---- reading ---- */
 
+/* By which all of the rate can be used: what it earns in two refreshes and a round trip. */
+static uint64_t burst_needed(const struct fc_leased *s) {
+    flowctl_rate rate = s->limiter->rate;
+    fc_u128 ahead_ns = (fc_u128)2 * atomic_load(&s->refresh_ns) + s->round_trip_ns;
+    return (uint64_t)((rate.permits * ahead_ns + rate.period_ns - 1) / rate.period_ns);
+}
+
 static void read_locked(struct fc_leased *s, flowctl_sharing_info *info, uint64_t now_ns) {
     struct fc_lent look = {.held = 0};
     uint64_t until_ns = atomic_load(&s->until_ns);
@@ -172,6 +179,8 @@ static void read_locked(struct fc_leased *s, flowctl_sharing_info *info, uint64_
     info->back_permits = s->back_before + s->session.back + held - info->held;
     info->used_permits = info->granted_permits - info->back_permits - info->held;
     info->away_permits = s->away_permits + (s->local ? fc_leased_allowed(s) - s->away_began : 0);
+    info->refresh_ns = atomic_load(&s->refresh_ns);
+    info->burst_needed = burst_needed(s);
 }
 
 flowctl_status flowctl_limiter_sharing_at(flowctl_limiter *l, flowctl_sharing_info *info, uint64_t now_ns) {

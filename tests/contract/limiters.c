@@ -260,6 +260,49 @@ static void waiting(const struct contract_subject *s) {
     flowctl_backend_destroy(b);
 }
 
+/* Nothing is held ahead of need: by threads that wait and threads that try again, at limiters that lie idle afterwards. */
+static void *try_for_permits(void *argument) {
+    struct hammer *h = argument;
+    while (now() < h->until_ns) {
+        flowctl_decision d = flowctl_decide(h->limiter, 1 + test_below(&h->random, 3));
+        note(h->record, &d);
+        rest(d.granted != 0 || d.retry_after_ns > 5 * MS ? 5 * MS : d.retry_after_ns);
+    }
+    return NULL;
+}
+
+static void one_by_one(const struct contract_subject *s) {
+    struct record *record = new_record();
+    struct waiter w[MEMBERS];
+    struct hammer h[MEMBERS];
+    flowctl_limiter *l[MEMBERS];
+    flowctl_backend *b = open_backend(s);
+    flowctl_token_bucket_options o = options(b, "one by one", 200, 5);
+    o.sharing.one_by_one = true;
+    for (int i = 0; i < MEMBERS; i++) {
+        l[i] = make_ready(&o);
+        w[i] = (struct waiter){.limiter = l[i], .record = record, .permits = 1 + (unsigned)i, .times = 20};
+        h[i] = (struct hammer){.limiter = l[i], .record = record, .until_ns = now() + 500 * MS, .random = (unsigned)i};
+        EXPECT(pthread_create(&w[i].thread, NULL, wait_for_permits, &w[i]) == 0);
+        EXPECT(pthread_create(&h[i].thread, NULL, try_for_permits, &h[i]) == 0);
+    }
+    for (int i = 0; i < MEMBERS; i++) pthread_join(w[i].thread, NULL), pthread_join(h[i].thread, NULL);
+    judge("one by one", record, 200, 5, 0, UINT64_MAX);
+    for (int i = 0; i < MEMBERS; i++) {
+        flowctl_sharing_info info = {.held = 1};
+        for (uint64_t until_ns = now() + PATIENCE_NS; info.held != 0; rest(MS)) {
+            EXPECT(flowctl_limiter_sharing(l[i], &info) == FLOWCTL_OK);
+            EXPECT(now() < until_ns);
+        }
+    }
+    /* All of the burst is one's, since nothing lies idle in the others. */
+    rest(30 * MS);
+    flowctl_decision d = flowctl_acquire(l[0], 5, PATIENCE_NS);
+    EXPECT(d.verdict == FLOWCTL_ALLOW);
+    for (int i = 0; i < MEMBERS; i++) flowctl_limiter_destroy(l[i]);
+    flowctl_backend_destroy(b);
+}
+
 struct changer {
     flowctl_limiter *limiter;
     uint64_t at_ns, changed_ns;
@@ -330,7 +373,7 @@ static void forgotten(const struct contract_subject *s) {
         EXPECT(now() < until_ns);
     }
     rest(TTL_NS * 7 / 8 + (uint64_t)PART * FLOWCTL_NS_PER_SEC / SLOW + TTL_NS / 2);
-    flowctl_decision d = flowctl_acquire(other, BURST, TTL_NS);
+    flowctl_decision d = flowctl_acquire(other, BURST, PATIENCE_NS);
     note(record, &d);
     take_held(first, record);
     judge("forgotten", record, SLOW, BURST, 0, UINT64_MAX);
@@ -405,6 +448,7 @@ const struct contract_check contract_limiter_checks[] = {
     {"limiters_ids", ids, FLOWCTL_CAN_LEND, true},
     {"limiters_restart", restart, FLOWCTL_CAN_LEND, true},
     {"limiters_waiting", waiting, FLOWCTL_CAN_LEND, true},
+    {"limiters_one_by_one", one_by_one, FLOWCTL_CAN_LEND, true},
     {"limiters_changed", changed, FLOWCTL_CAN_LEND, true},
     {"limiters_through_faults", through_faults, FLOWCTL_CAN_LEND, false},
     {"limiters_forgotten", forgotten, FLOWCTL_CAN_SHARE, true},

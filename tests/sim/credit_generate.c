@@ -25,7 +25,7 @@ static void rare(const struct credit_config *c, uint64_t *r, size_t who, struct 
     else if (dice < 14) sim_add(list, CREDIT_ASK, who, 0, 2);
     else if (dice < 16 && c->steps) sim_add(list, CREDIT_STEP, 0, below(r, 6), 0);
     else if (dice < 18 && c->restarts) sim_add(list, below(r, 2) ? CREDIT_SNAPSHOT : CREDIT_RESTART, 0, below(r, 5), 0);
-    else if (dice < 19 && c->restarts && below(r, 2)) sim_add(list, CREDIT_WIPE, 0, 0, 0);
+    else if (dice < 19 && c->restarts && below(r, 2)) sim_add(list, CREDIT_WIPE, 0, below(r, 2), 0);
     else if (c->configs) sim_add(list, CREDIT_CONFIG, who, below(r, 8), below(r, 8));
 }
 

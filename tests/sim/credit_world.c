@@ -10,9 +10,7 @@
 #include <string.h>
 
 #define MEMBERS_MAX 8
-#define ROOM 24
 #define ON_THE_WAY 48
-#define SNAPSHOTS 4
 #define START_NS (UINT64_C(86400) * FLOWCTL_NS_PER_SEC)
 
 struct ask_on_the_way {
@@ -24,10 +22,6 @@ struct ask_on_the_way {
 struct answer_on_the_way {
     flowctl_lease_reply reply;
     size_t who;
-};
-
-struct store {
-    _Alignas(flowctl_ledger) unsigned char bytes[FLOWCTL_LEDGER_BYTES(ROOM)];
 };
 
 struct world {
@@ -42,8 +36,9 @@ struct world {
     flowctl_lease_terms terms;  /* at first */
     uint64_t most_burst, slope; /* ever, of the settings; the rate per second */
     bool begun;
-    struct store store, snapshots[SNAPSHOTS];
-    size_t snapshot_count;
+    const struct credit_store_ops *ops;
+    void *store;
+    size_t snapshots;
     struct credit_member members[MEMBERS_MAX];
     struct ask_on_the_way asks[ON_THE_WAY];
     struct answer_on_the_way answers[ON_THE_WAY];
@@ -51,7 +46,7 @@ struct world {
     struct oracle_log log;
 };
 
-static flowctl_ledger *ledger_of(struct world *w) { return (flowctl_ledger *)(void *)w->store.bytes; }
+static const flowctl_ledger *ledger_of(struct world *w) { return w->ops->ledger(w->store); }
 
 static struct credit_worst worst = {-1e18, -1e18};
 
@@ -112,12 +107,9 @@ static void check_lent(struct world *w) {
 }
 
 static void check_ledger(struct world *w) {
-    const flowctl_ledger *l = ledger_of(w);
-    if (w->c->defect != CREDIT_SOUND) return; /* a control has to be found by what it does */
-    if (!flowctl_ledger_is_sound(l, sizeof w->store)) fail(w, "O4", "the ledger is not sound");
-    if (l->granted != l->used + l->back + l->expired + l->out)
-        fail(w, "O4", "granted %llu, but used %llu, back %llu, expired %llu, out %llu", llu(l->granted), llu(l->used),
-             llu(l->back), llu(l->expired), llu(l->out));
+    char why[200];
+    const char *oracle = w->ops->fault(w->store, why, sizeof why);
+    if (oracle != NULL) fail(w, oracle, "%s", why);
 }
 
 static void check_admitted(struct world *w) {
@@ -145,7 +137,7 @@ static void begin(struct world *w, const struct sim_event *e) {
     w->version = 1;
     w->most_burst = w->terms.burst;
     w->slope = w->terms.rate.permits;
-    planted_ledger_init(w->c->defect, ledger_of(w), ROOM, w->identity, FLOWCTL_LEDGER_FIRST);
+    w->ops->begin(w->store, &w->terms, store_time(w), w->identity);
     for (size_t i = 0; i < w->c->members; i++) credit_member_start(&w->members[i], i, &w->terms, 0, 0);
     tell(w, "1000 per second, burst %llu, leases of %.0f ms", llu(w->terms.burst), ms(w->terms.ttl_ns));
 }
@@ -155,8 +147,7 @@ static void lend(struct world *w, const struct ask_on_the_way *a, flowctl_lease_
     ask.member = a->name;
     ask.start_full = true;
     *reply = (flowctl_lease_reply){.size = sizeof *reply};
-    if (w->c->defect == CREDIT_SOUND) flowctl_ledger_ask(ledger_of(w), &ask, store_time(w), w->identity, reply);
-    else planted_ledger_ask(w->c->defect, ledger_of(w), &ask, store_time(w), w->identity, reply);
+    w->ops->ask(w->store, &ask, store_time(w), w->identity, reply);
     w->result->measures[CREDIT_DEAD] += reply->dead;
     const flowctl_ledger *l = ledger_of(w);
     tell(w, "store: " SESSION " seq %llu wants %llu, used %llu, back %llu: %s %llu of %llu; L %.3f, O %llu, clock %.6f ms%s",
@@ -192,24 +183,22 @@ static void step(struct world *w, uint32_t which) {
 
 static void snapshot(struct world *w) {
     if (ledger_of(w)->terms.burst == 0) return;
-    memmove(&w->snapshots[1], &w->snapshots[0], (SNAPSHOTS - 1) * sizeof *w->snapshots);
-    w->snapshots[0] = w->store;
-    if (w->snapshot_count < SNAPSHOTS) w->snapshot_count++;
+    w->ops->snapshot(w->store);
+    if (w->snapshots < CREDIT_SNAPSHOTS) w->snapshots++;
 }
 
 static void restart(struct world *w, uint32_t which) {
-    if (which > w->snapshot_count) return;
+    if (which > w->snapshots) return;
     w->identity++;
-    if (which != 0) w->store = w->snapshots[which - 1];
+    if (which != 0) w->ops->restore(w->store, which - 1);
     tell(w, which != 0 ? "fail-over: the state of %u copies ago" : "the store restarts with its state (%u)", which);
 }
 
-static void wipe(struct world *w) {
-    w->identity++;
-    w->snapshot_count = 0;
-    memset(&w->store, 0, sizeof w->store);
-    planted_ledger_init(w->c->defect, ledger_of(w), ROOM, w->identity, FLOWCTL_LEDGER_LOST);
-    tell(w, "the store loses its state");
+static void wipe(struct world *w, bool goes_on) {
+    if (!goes_on) w->identity++;
+    w->snapshots = 0;
+    w->ops->wipe(w->store, w->identity);
+    tell(w, "the store loses its state%s", goes_on ? ", and goes on" : "");
 }
 
 /* ---- members ---- */
@@ -326,8 +315,8 @@ static void happen(struct world *w, const struct sim_event *e) {
     case CREDIT_KILL: start(w, who, e); break;
     case CREDIT_STEP: step(w, e->a); break;
     case CREDIT_SNAPSHOT: snapshot(w); break;
-    case CREDIT_RESTART: restart(w, e->a % (SNAPSHOTS + 1)); break;
-    case CREDIT_WIPE: wipe(w); break;
+    case CREDIT_RESTART: restart(w, e->a % (CREDIT_SNAPSHOTS + 1)); break;
+    case CREDIT_WIPE: wipe(w, e->a == 1); break;
     case CREDIT_CONFIG: configure(w, who, e); break;
     }
     check_lent(w);
@@ -339,6 +328,8 @@ void credit_run(const void *config, const struct sim_event *events, const size_t
     struct world *w = calloc(1, sizeof *w);
     if (w == NULL) abort();
     w->c = config;
+    w->ops = w->c->store != NULL ? w->c->store : &ledger_store;
+    w->store = w->ops->open(config);
     w->result = result;
     w->told = told;
     w->now_ns = START_NS;
@@ -349,6 +340,7 @@ void credit_run(const void *config, const struct sim_event *events, const size_t
         happen(w, &events[kept[i]]);
     }
     if (w->begun) check_admitted(w);
+    w->ops->close(w->store);
     oracle_free(&w->log);
     free(w);
 }

@@ -11,6 +11,7 @@
 
 #include "sim/harness.h"
 
+#include "sim/credit_store.h"
 #include "sim/planted_ledger.h"
 
 enum credit_event {
@@ -28,14 +29,18 @@ enum credit_event {
     CREDIT_STEP,     /* of the store's time. a: which */
     CREDIT_SNAPSHOT, /* the state is copied */
     CREDIT_RESTART,  /* another run of the store, a: 0 with its state, else with so old a copy */
-    CREDIT_WIPE,     /* another run, without any state */
+    CREDIT_WIPE,     /* the state is lost. a: 0 with the run, 1 while it goes on */
     CREDIT_CONFIG    /* a member is told other settings. a: which, b: of the rate */
 };
+
+struct redis_store_script;
 
 struct credit_config {
     size_t members;
     bool steps, restarts, configs;
     enum credit_defect defect;
+    const struct credit_store_ops *store;    /* NULL: ledger_store */
+    const struct redis_store_script *script; /* a planted one; NULL: the product's */
 };
 
 /* USED: permits admitted by rate x time. */

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Runs that a shrinking may take: seconds. */
-#define BUDGET 4000
-
 void sim_add(struct sim_list *list, unsigned kind, size_t who, uint64_t a, uint64_t b) {
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 4096 : 2 * list->capacity;
@@ -25,7 +22,7 @@ static bool number(const char *text, uint64_t *value) {
 }
 
 bool sim_options_read(struct sim_options *options, int argc, char **argv) {
-    *options = (struct sim_options){.first = 1};
+    *options = (struct sim_options){.first = 1, .budget = 4000};
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--seeds") == 0 && number(value, &options->seeds)) continue;
@@ -67,8 +64,8 @@ static size_t *all_of(const struct sim_list *list) {
 }
 
 /* Runs a seed; if it fails, kept and count become the short list. */
-static struct sim_result run_seed(const struct sim_case *c, uint64_t seed, struct sim_list *list, size_t **kept,
-                                  size_t *count) {
+static struct sim_result run_seed(const struct sim_case *c, uint64_t seed, size_t budget, struct sim_list *list,
+                                  size_t **kept, size_t *count) {
     list->count = 0;
     c->generate(c->config, seed, list);
     *kept = all_of(list);
@@ -77,7 +74,7 @@ static struct sim_result run_seed(const struct sim_case *c, uint64_t seed, struc
     struct sim_result result = run(&r, *kept, *count, false);
     if (result.oracle == NULL) return result;
     r.oracle = result.oracle;
-    *count = sim_shrink(*kept, result.at + 1, fails, &r, BUDGET);
+    *count = sim_shrink(*kept, result.at + 1, fails, &r, budget);
     return result;
 }
 
@@ -99,7 +96,7 @@ bool sim_holds(const struct sim_case *c, const struct sim_options *options, doub
     struct sim_result result = {.oracle = NULL};
     for (uint64_t i = 0; i < seeds && result.oracle == NULL; i++) {
         size_t *kept, count;
-        result = run_seed(c, options->first + i, &list, &kept, &count);
+        result = run_seed(c, options->first + i, options->budget, &list, &kept, &count);
         for (size_t m = 0; m < 8; m++) own[m] += result.measures[m];
         if (result.oracle != NULL) {
             printf("%s: FAILED at seed %llu (--seed %llu --seeds 1 --only \"%s\"): %s: %s\n%zu of %zu events are enough:\n",
@@ -126,7 +123,7 @@ bool sim_finds(const struct sim_case *c, const struct sim_options *options) {
     bool found = false;
     for (uint64_t i = 0; i < c->seeds && !found; i++) {
         size_t *kept, count;
-        struct sim_result result = run_seed(c, options->first + i, &list, &kept, &count);
+        struct sim_result result = run_seed(c, options->first + i, options->budget, &list, &kept, &count);
         found = result.oracle != NULL;
         if (found) {
             printf("%s: found by seed %llu, %zu of %zu events: %s: %s\n", c->name, (unsigned long long)(options->first + i),

@@ -43,6 +43,7 @@ struct sim_case {
 struct sim_options {
     uint64_t first, seeds; /* seeds 0: as many as each case says */
     const char *only;      /* cases whose name contains it; NULL: all */
+    size_t budget;         /* runs that a shrinking may take: seconds, of a simulation in memory */
 };
 
 /* --seeds N --seed S --only NAME; false, and a message, if there is anything else. */

@@ -87,7 +87,7 @@ class Usage(unittest.TestCase):
     def test_backends(self):
         for command in (("inspect",), ("hammer", "--limit", "1/s", "--processes", "1")):
             for arguments, *said in (
-                ((), "BACKEND-URL is missing", "memory:, file:PATH"), (("redis://host", "x"), '"redis://host"', "there is memory:, file:PATH"),
+                ((), "BACKEND-URL is missing", "memory:, file:PATH"), (("consul://host", "x"), '"consul://host"', "there is memory:, file:PATH"),
                 (("file:", "x"), "has no path"), (("file://host/path", "x"), "names a host", "file:///"), (("memory:x", "x"), "nothing behind it"),
                 (("memory:", "a", "b"), '"b"', "only one"), (("memory:", "x" * 128), "127"), (("memory:", ""), "id"),
                 (("--output", "csv", "memory:", "x"), '--output: "csv"', "neither table nor json"), (("--nonsense", "memory:"), "--nonsense"),

@@ -109,16 +109,27 @@ void script_refuse(struct script *s, unsigned n, flowctl_status status) {
 
 /* ---- shared limiters ---- */
 
-void shared_open(struct shared *s, const flowctl_backend_ops *ops, const void *config) {
-    flowctl_backend_options o = FLOWCTL_BACKEND_OPTIONS_INIT;
+static void open_by(struct shared *s, flowctl_backend_options o) {
     s->limiter = NULL;
     s->polls = 0;
     assert_int_equal(flowctl_clock_manual_create(FIXTURE_START_NS, NULL, &s->clock, NULL), FLOWCTL_OK);
-    o.ops = ops;
-    o.config = config;
     o.clock = s->clock;
     o.drive = FLOWCTL_DRIVE_POLL;
     assert_int_equal(flowctl_backend_open(&o, &s->backend, NULL), FLOWCTL_OK);
+}
+
+void shared_open(struct shared *s, const flowctl_backend_ops *ops, const void *config) {
+    flowctl_backend_options o = FLOWCTL_BACKEND_OPTIONS_INIT;
+    o.ops = ops;
+    o.config = config;
+    open_by(s, o);
+}
+
+void shared_open_paced(struct shared *s, uint64_t max_asks_per_sec) {
+    flowctl_backend_options o = FLOWCTL_BACKEND_OPTIONS_INIT;
+    o.ops = flowctl_memory_backend();
+    o.max_asks_per_sec = max_asks_per_sec;
+    open_by(s, o);
 }
 
 void shared_open_script(struct shared *s) {

@@ -57,6 +57,8 @@ struct shared {
 /* A backend that is polled, at FIXTURE_START_NS. */
 void shared_open(struct shared *s, const flowctl_backend_ops *ops, const void *config);
 void shared_open_script(struct shared *s);
+/* The memory backend, with max_asks_per_sec. */
+void shared_open_paced(struct shared *s, uint64_t max_asks_per_sec);
 
 /* 1000/s, burst 100, id "shared", ttl 1 s, refresh 10 ms. */
 flowctl_token_bucket_options shared_options(const struct shared *s);

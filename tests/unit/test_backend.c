@@ -1,6 +1,8 @@
 /* Opening, driving and ending a backend. */
 #include "unit/script.h"
 
+#include "support/seed.h"
+
 #define MS FLOWCTL_NS_PER_MS
 
 static flowctl_backend_options options(struct script *script) {
@@ -205,6 +207,67 @@ static void a_thread_keeps_leases_alive(void **state) {
     flowctl_backend_destroy(b);
 }
 
+/* However many rest, the one that wants something is asked for when it may be, and it alone. */
+static void one_of_many_is_driven_when_it_is_due(void **state) {
+    (void)state;
+    enum { MANY = 1000 };
+    static flowctl_limiter *l[MANY];
+    static uint64_t tickets[MANY];
+    uint64_t random = test_seed("backend");
+    struct shared s;
+    shared_open_script(&s);
+    s.script.generous = true;
+    flowctl_token_bucket_options o = shared_options(&s);
+    o.sharing.ttl_ns = FLOWCTL_NS_PER_HOUR;
+    for (unsigned i = 0; i < MANY; i++) {
+        s.script.granted = 0;
+        l[i] = shared_create(&o);
+        flowctl_backend_poll(s.backend);
+        assert_int_equal(s.script.asks, i + 1);
+        tickets[i] = script_ask(&s.script, 0)->ticket;
+    }
+    shared_pass(&s, FLOWCTL_NS_PER_SEC);
+    s.script.generous = false;
+    for (unsigned i = 0; i < 100; i++) { /* fewer than may be unanswered at once */
+        unsigned before = s.script.asks;
+        uint64_t who = test_below(&random, MANY);
+        if (tickets[who] == 0) continue; /* an ask of it is on its way */
+        assert_false(flowctl_try_acquire(l[who], 100));
+        assert_true(flowctl_backend_poll(s.backend) > shared_now(&s));
+        assert_int_equal(s.script.asks, before + 1);
+        assert_int_equal(script_ask(&s.script, 0)->ticket, tickets[who]);
+        tickets[who] = 0;
+    }
+    for (unsigned i = 0; i < MANY; i++) flowctl_limiter_destroy(l[(i * 7) % MANY]);
+    shared_free(&s);
+}
+
+/* Threads that are short, at limiters that come and go beside each other. */
+static void *come_and_go(void *argument) {
+    struct shared s = {.backend = argument};
+    flowctl_token_bucket_options o = shared_options(&s);
+    o.sharing.ttl_ns = FLOWCTL_NS_PER_HOUR;
+    for (int i = 0; i < 300; i++) {
+        flowctl_limiter *l = shared_create(&o);
+        assert_int_equal(flowctl_limiter_wait_ready(l, 5 * FLOWCTL_NS_PER_SEC), FLOWCTL_OK);
+        for (int j = 0; j < 20; j++) flowctl_try_acquire(l, 10);
+        flowctl_limiter_destroy(l);
+    }
+    return NULL;
+}
+
+static void members_come_and_go_in_a_hurry(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    flowctl_backend_options o = FLOWCTL_BACKEND_OPTIONS_INIT;
+    flowctl_backend *b;
+    o.ops = flowctl_memory_backend();
+    assert_int_equal(flowctl_backend_open(&o, &b, NULL), FLOWCTL_OK);
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, come_and_go, b);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    flowctl_backend_destroy(b);
+}
+
 /* ---- the end ---- */
 
 static void destroy_with_asks_on_their_way(void **state) {
@@ -267,6 +330,8 @@ int main(void) {
         cmocka_unit_test(polling_is_for_those_who_asked_for_it),
         cmocka_unit_test(a_store_that_wants_to_be_polled_is_polled),
         cmocka_unit_test(a_thread_keeps_leases_alive),
+        cmocka_unit_test(one_of_many_is_driven_when_it_is_due),
+        cmocka_unit_test(members_come_and_go_in_a_hurry),
         cmocka_unit_test(destroy_with_asks_on_their_way),
         cmocka_unit_test(destroy_while_answers_come),
     };

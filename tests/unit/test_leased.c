@@ -288,6 +288,24 @@ static void an_idle_lease_is_renewed_at_a_third(void **state) {
     shared_free(&s);
 }
 
+/* Also where refreshes are so far apart that the next look would come after its end. */
+static void an_idle_lease_is_renewed_however_seldom_it_is_looked_at(void **state) {
+    (void)state;
+    struct shared s;
+    shared_open_script(&s);
+    flowctl_token_bucket_options o = shared_options(&s);
+    o.sharing.refresh_ns = SHARED_TTL_NS / 4;
+    shared_begin(&s, &o, 10);
+    s.script.generous = true;
+    for (int i = 0; i < 300; i++) {
+        shared_pass(&s, SHARED_TTL_NS / 10);
+        assert_int_equal(shared_info(s.limiter).state, FLOWCTL_LEASE_ACTIVE);
+        assert_true(shared_info(s.limiter).lease_left_ns > SHARED_TTL_NS / 2);
+    }
+    assert_in_range(s.script.asks, 80, 100);
+    shared_free(&s);
+}
+
 static void in_use_it_asks_once_a_refresh(void **state) {
     (void)state;
     struct shared s;
@@ -549,6 +567,7 @@ int main(void) {
         cmocka_unit_test(a_wrong_date_makes_no_lease_longer),
         cmocka_unit_test(while_an_answer_is_awaited_nobody_spins),
         cmocka_unit_test(an_idle_lease_is_renewed_at_a_third),
+        cmocka_unit_test(an_idle_lease_is_renewed_however_seldom_it_is_looked_at),
         cmocka_unit_test(in_use_it_asks_once_a_refresh),
         cmocka_unit_test(a_store_that_is_away_is_asked_four_times_a_lease),
         cmocka_unit_test(an_error_is_told_and_changes_nothing),

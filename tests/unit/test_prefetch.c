@@ -192,6 +192,85 @@ static void a_debt_is_paid_by_what_comes_next(void **state) {
     assert_int_equal(m.plan.give_back, 0);
 }
 
+/* ---- one by one, by wish ---- */
+
+static struct member strict(void) {
+    struct member m = usual();
+    m.now.one_by_one = true;
+    return m;
+}
+
+static void one_by_one_nothing_is_asked_for_ahead(void **state) {
+    (void)state;
+    struct member m = strict();
+    plan(&m, 0, 0);
+    assert_int_equal(m.plan.want + m.plan.need + m.plan.give_back, 0);
+    use(&m, 100);
+    assert_int_equal(m.plan.want + m.plan.need + m.plan.give_back, 0);
+    assert_true(m.plan.soon);
+}
+
+static void one_by_one_what_is_lacking_is_asked_for_whole(void **state) {
+    (void)state;
+    struct member m = strict();
+    for (uint64_t missing = 1; missing <= 2000; missing += 333) {
+        plan(&m, 0, missing);
+        assert_int_equal(m.plan.want, missing);
+        assert_int_equal(m.plan.need, missing);
+        assert_int_equal(m.plan.give_back, 0);
+    }
+    plan(&m, 2, 3); /* parts are not collected */
+    assert_int_equal(m.plan.give_back, 2);
+    assert_int_equal(m.plan.need, 3);
+}
+
+static void one_by_one_several_that_wait_are_asked_for_together(void **state) {
+    (void)state;
+    struct member m = strict();
+    m.now.queued = 12;
+    plan(&m, 0, 5);
+    assert_int_equal(m.plan.need, 5);
+    assert_int_equal(m.plan.want, 12);
+    m.now.queued = 100000;
+    plan(&m, 0, 5);
+    assert_int_equal(m.plan.want, 2000); /* the burst */
+}
+
+static void one_by_one_a_refusal_is_not_remembered(void **state) {
+    (void)state;
+    struct member m = strict();
+    plan(&m, 0, 3);
+    assert_int_equal(m.plan.want, 3);
+    plan(&m, 0, 0);
+    assert_int_equal(m.plan.want, 0);
+}
+
+/* But for who was refused since the last plan, and may come back. */
+static void one_by_one_what_nobody_came_for_goes_back_at_once(void **state) {
+    (void)state;
+    struct member m = strict();
+    plan(&m, 0, 3);
+    plan(&m, 3, 0);
+    assert_int_equal(m.plan.give_back, 3);
+    plan(&m, 5, 3);
+    assert_int_equal(m.plan.give_back, 2);
+    assert_int_equal(m.plan.want, 0);
+    plan(&m, 3, 3);
+    assert_int_equal(m.plan.give_back, 0);
+    plan(&m, 1, 0);
+    assert_int_equal(m.plan.give_back, 1);
+}
+
+static void one_by_one_a_debt_is_paid_too(void **state) {
+    (void)state;
+    struct member m = strict();
+    plan(&m, -3, 2);
+    assert_int_equal(m.plan.want, 5);
+    assert_int_equal(m.plan.need, 5);
+    plan(&m, -3, 0);
+    assert_int_equal(m.plan.want + m.plan.give_back, 0);
+}
+
 /* What is given back is held; what is needed is wanted, and no more than the burst. */
 static void any_values(void **state) {
     (void)state;
@@ -205,6 +284,7 @@ static void any_values(void **state) {
             m.now.members = test_below(&r, 100);
             m.now.refresh_ns = test_magnitude(&r, FLOWCTL_NS_PER_HOUR);
             m.now.round_trip_ns = test_magnitude(&r, FLOWCTL_NS_PER_HOUR);
+            m.now.one_by_one = test_below(&r, 4) == 0;
         }
         m.now.now_ns = test_below(&r, 10) ? m.now.now_ns : test_random(&r);
         m.now.used += test_magnitude(&r, FLOWCTL_BURST_MAX);
@@ -229,6 +309,12 @@ int main(void) {
         cmocka_unit_test(a_large_cost_is_forgotten_in_time),
         cmocka_unit_test(a_refusal_is_remembered_for_four_refreshes),
         cmocka_unit_test(a_debt_is_paid_by_what_comes_next),
+        cmocka_unit_test(one_by_one_nothing_is_asked_for_ahead),
+        cmocka_unit_test(one_by_one_what_is_lacking_is_asked_for_whole),
+        cmocka_unit_test(one_by_one_several_that_wait_are_asked_for_together),
+        cmocka_unit_test(one_by_one_a_refusal_is_not_remembered),
+        cmocka_unit_test(one_by_one_what_nobody_came_for_goes_back_at_once),
+        cmocka_unit_test(one_by_one_a_debt_is_paid_too),
         cmocka_unit_test(any_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ typedef flowctl_status flowctl_backend_open_fn(flowctl_backend_base *base, const
 typedef void flowctl_backend_close_fn(flowctl_backend_base *base);
 /**
  * Lends. The ask and its texts are only valid until the slot returns. A limit is kept from its first session on: an ask that is refused, or of a session that the
- * store does not know (`seq` above 1), is answered and leaves nothing behind.
+ * store does not know (`seq` above 1), is answered and leaves nothing behind; but a store that can have lost the limit may begin its quarantine with the latter.
  */
 typedef void flowctl_backend_lease_fn(flowctl_backend_base *base, uint64_t ticket, const flowctl_lease_ask *ask);
 typedef void flowctl_backend_get_fn(flowctl_backend_base *base, uint64_t ticket, const char *key);

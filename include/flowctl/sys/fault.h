@@ -4,6 +4,7 @@
  * What happens is drawn from `seed` and how many requests, or replies, came before, so the same calls in the same order meet the same faults, also if the rates
  * were changed in between. What is lost is never answered: the caller's time-out has to see to it. All of it works on requests before the inner backend sees them,
  * and on replies before the caller does. Asks for an inspection are not repeated, and what it and `watch` tell passes as it is.
+ * It sleeps as the inner backend does.
  */
 #ifndef FLOWCTL_SYS_FAULT_H
 #define FLOWCTL_SYS_FAULT_H

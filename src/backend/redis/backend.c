@@ -16,7 +16,7 @@ static void refuse(struct fc_redis *r, uint64_t ticket, const flowctl_lease_ask 
 static void lent(struct fc_redis *r, struct fc_redis_call *call, const redisReply *from, flowctl_status status) {
     flowctl_lease_reply reply = {.size = sizeof reply, .status = status, .session = call->session, .seq = call->seq};
     if (status == FLOWCTL_OK && !fc_redis_read_answer(from, &reply)) {
-        fc_redis_note(r, FLOWCTL_REDIS_OTHER, "what the script answers can't be read");
+        fc_redis_note(r, FLOWCTL_REDIS_OTHER, "what the script answers can't be read", SIZE_MAX);
         reply = (flowctl_lease_reply){.size = sizeof reply,
                                       .status = FLOWCTL_UNSUPPORTED,
                                       .session = call->session,
@@ -36,7 +36,7 @@ void fc_redis_lease(flowctl_backend_base *base, uint64_t ticket, const flowctl_l
     if (status == FLOWCTL_OK) {
         fc_redis_add_key(&a, r->settings.prefix, "", ask->limit);
         fc_redis_add_ask(&a, ask);
-        call = fc_redis_call_new(r, lent, ticket, a.count, a.argv, a.lengths);
+        call = fc_redis_call_new(lent, ticket, a.count, a.argv, a.lengths);
         if (call == NULL) status = FLOWCTL_NO_MEMORY;
     }
     if (status != FLOWCTL_OK) {

@@ -2,24 +2,21 @@
 
 #include <string.h>
 
-const char *flowctl_redis_fault_name(flowctl_redis_fault fault) {
-    switch (fault) {
-#define NAME(id, value, name, status) \
-    case id: return name;
-        FLOWCTL_REDIS_FAULT_MAP(NAME)
-#undef NAME
-    }
-    return "unknown";
-}
+static const struct {
+    const char *name;
+    flowctl_status status;
+} kinds[] = {
+#define KIND(id, value, name, status) [id] = {name, status},
+    FLOWCTL_REDIS_FAULT_MAP(KIND)
+#undef KIND
+};
+
+static bool is_fault(flowctl_redis_fault fault) { return (unsigned)fault < sizeof kinds / sizeof *kinds; }
+
+const char *flowctl_redis_fault_name(flowctl_redis_fault fault) { return is_fault(fault) ? kinds[fault].name : "unknown"; }
 
 flowctl_status fc_redis_fault_status(flowctl_redis_fault fault) {
-    switch (fault) {
-#define STATUS(id, value, name, status) \
-    case id: return status;
-        FLOWCTL_REDIS_FAULT_MAP(STATUS)
-#undef STATUS
-    }
-    return FLOWCTL_UNAVAILABLE;
+    return is_fault(fault) ? kinds[fault].status : FLOWCTL_UNAVAILABLE;
 }
 
 /* The first word of an error tells its kind. */
@@ -57,9 +54,13 @@ static const struct {
     flowctl_redis_fault fault;
 } parts[] = {
     {"invalid password", FLOWCTL_REDIS_REFUSED},
-    {"AUTH", FLOWCTL_REDIS_REFUSED}, /* "Client sent AUTH, but no password is set", and its successors */
+    {"AUTH", FLOWCTL_REDIS_REFUSED},           /* "Client sent AUTH, but no password is set", and its successors */
+    {"'auth' command", FLOWCTL_REDIS_REFUSED}, /* Redis 5, which knows no users */
     {"max number of clients", FLOWCTL_REDIS_REFUSED},
+    {"user executing the script", FLOWCTL_REDIS_REFUSED},
+    {"ACL failure", FLOWCTL_REDIS_REFUSED},
     {"would overflow", FLOWCTL_REDIS_OVERFLOW},
+    {"not an integer", FLOWCTL_REDIS_FOREIGN_KEY},
     {"DB index", FLOWCTL_REDIS_BAD_DATABASE},
     {"invalid DB", FLOWCTL_REDIS_BAD_DATABASE},
     {"SELECT is not allowed in cluster mode", FLOWCTL_REDIS_CLUSTER},
@@ -75,4 +76,10 @@ flowctl_redis_fault fc_redis_fault_of(const char *message) {
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
             if (strstr(message, words[i].word) != NULL) return words[i].fault;
     return FLOWCTL_REDIS_OTHER;
+}
+
+size_t fc_redis_shown(const char *message, const char *secret) {
+    const char *arguments = strstr(message, ", with args"), *told = *secret != '\0' ? strstr(message, secret) : NULL;
+    if (arguments == NULL || (told != NULL && told < arguments)) arguments = told;
+    return arguments != NULL ? (size_t)(arguments - message) : strlen(message);
 }

@@ -1,7 +1,6 @@
 /* Diagnostics: the keys of limits by SCAN, each looked at by the script itself, without an ask. One limit after the other. */
 #include "redis.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +23,22 @@ static void end(struct fc_redis *r, struct inspection *to) {
     free(to);
 }
 
+/* 32 hexadecimal digits. */
+static bool read_session(const char *text, flowctl_session_id *id) {
+    char half[17] = "", *end;
+    memcpy(half, text, 16);
+    id->hi = strtoull(half, &end, 16);
+    if (*end != '\0') return false;
+    memcpy(half, text + 16, 16);
+    id->lo = strtoull(half, &end, 16);
+    return *end == '\0';
+}
+
 static bool read_member(const redisReply *from, flowctl_member_state *m) {
     if (from->type != REDIS_REPLY_ARRAY || from->elements < PARTS || from->element[ID]->type != REDIS_REPLY_STRING ||
         from->element[NAME]->type != REDIS_REPLY_STRING || from->element[ID]->len != 32)
         return false;
-    if (sscanf(from->element[ID]->str, "%16" SCNx64 "%16" SCNx64, &m->session.hi, &m->session.lo) != 2) return false;
+    if (!read_session(from->element[ID]->str, &m->session)) return false;
     m->seq = (uint64_t)from->element[SEQ]->integer;
     m->granted = (uint64_t)from->element[HAD]->integer;
     m->used = (uint64_t)from->element[SPENT]->integer;
@@ -39,7 +49,7 @@ static bool read_member(const redisReply *from, flowctl_member_state *m) {
     return true;
 }
 
-static bool read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members) {
+bool fc_redis_read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members) {
     if (from->type != REDIS_REPLY_ARRAY || from->elements < STATES || from->element[SESSIONS]->type != REDIS_REPLY_ARRAY ||
         !fc_redis_read_rate(from->element[RATE], &state->terms.rate))
         return false;
@@ -66,7 +76,7 @@ static bool tell(struct fc_redis *r, const struct inspection *to, const char *li
     if (from->type != REDIS_REPLY_ARRAY || from->elements < STATES) return false;
     flowctl_limit_state state = {.size = sizeof state, .limit = limit};
     flowctl_member_state *members = calloc(from->element[SESSIONS]->elements + 1, sizeof *members);
-    bool fine = members != NULL && read_state(from, &state, members);
+    bool fine = members != NULL && fc_redis_read_state(from, &state, members);
     if (fine) flowctl_answer_inspect(&r->base, to->ticket, FLOWCTL_OK, &state);
     free(members);
     return fine;
@@ -109,7 +119,7 @@ static bool look_at(struct fc_redis *r, struct inspection *to, const char *limit
     fc_redis_add_text(&a, "1");
     fc_redis_add_key(&a, r->settings.prefix, "", limit);
     fc_redis_add_text(&a, "inspect");
-    struct fc_redis_call *call = fc_redis_call_new(r, looked_at, 0, a.count, a.argv, a.lengths);
+    struct fc_redis_call *call = fc_redis_call_new(looked_at, 0, a.count, a.argv, a.lengths);
     if (call == NULL) return free(look), false;
     call->script = &fc_redis_lease_script;
     call->context = look;
@@ -131,7 +141,9 @@ static void scanned(struct fc_redis *r, struct fc_redis_call *call, const redisR
     struct inspection *to = call->context;
     char limit[FLOWCTL_LIMIT_ID_MAX + 1];
     to->status = status;
-    if (status == FLOWCTL_OK && (from->type != REDIS_REPLY_ARRAY || from->elements != 2)) to->status = FLOWCTL_UNSUPPORTED;
+    if (status == FLOWCTL_OK &&
+        (from->type != REDIS_REPLY_ARRAY || from->elements != 2 || from->element[0]->type != REDIS_REPLY_STRING))
+        to->status = FLOWCTL_UNSUPPORTED;
     if (to->status != FLOWCTL_OK) {
         end(r, to);
         return;
@@ -158,7 +170,7 @@ static void scan(struct fc_redis *r, struct inspection *to) {
     fc_redis_add_text(&a, pattern);
     fc_redis_add_text(&a, "COUNT");
     fc_redis_add_text(&a, KEYS_A_STEP);
-    struct fc_redis_call *call = fc_redis_call_new(r, scanned, 0, a.count, a.argv, a.lengths);
+    struct fc_redis_call *call = fc_redis_call_new(scanned, 0, a.count, a.argv, a.lengths);
     if (call == NULL) {
         to->status = FLOWCTL_NO_MEMORY;
         end(r, to);

@@ -1,21 +1,27 @@
 -- One limit, and what an ask does to it: the ledger of src/algo/ledger.c, step by step, in the whole numbers that a double holds.
 --
--- A limit is a hash. Field "@" is the ledger, each other field a session, named by its 32 hexadecimal digits. Values are little-endian 64-bit integers, then
--- text; what stands behind what is known here was written by a newer library, and is kept. Times are microseconds, of the server's clock or of the limit's
--- own (clk). The level is `whole` permits and `part` of `q x g` of one more, 0 <= part < q x g; the rate is p / q permits per microsecond.
+-- A limit is a hash. Field "@" is the ledger, each of 32 hexadecimal digits a session of that name. Values are little-endian 64-bit integers, then
+-- text; what stands behind what is known here, and in other fields, was written by a newer library, and is kept. Times are microseconds, of the server's
+-- clock or of the limit's own (clk). The level is `whole` permits and `part` of `q x g` of one more, 0 <= part < q x g; the rate is p / q permits per microsecond.
+--
+-- Most asks read the ledger and the session that asks, no other: how many sessions there are, how many of them are active, and hungry, stands in the ledger. All are
+-- read when their leases may be over, when the clock by which they are counted makes a step, and for what concerns all of them.
 --
 -- Nothing is written before everything is decided, and the first write is the one that can fail.
 -- The line that sets `now`, `run` and `identity` comes before this text.
 
 local FORMAT, ROOM, SUMS = 1, 1024, 2 ^ 52
-local LEDGER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8c16c32c80'
-local LEDGER_BYTES = 21 * 8 + 16 + 32 + 80
+local LONGEST = 315360000000000 -- ten years: no more time than that counts, or is told
+local LEDGER = '<i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8i8c16c32c80'
+local LEDGER_BYTES = 26 * 8 + 16 + 32 + 80
 local SESSION = '<i8i8i8i8i8i8i8i8'
+local NAME_BYTES = 32
 local NOBODY = string.rep('0', 32)
 
 local min, max, floor, fmod = math.min, math.max, math.floor, math.fmod
-local key, verb = KEYS[1], ARGV[1]
-local l, sessions, count, gone = nil, {}, 0, {}
+local key, verb, id = KEYS[1], ARGV[1], ARGV[2] or ''
+local l, sessions, gone = nil, {}, {} -- of the sessions, those that were read and are there
+local all = false                     -- were read
 
 local function ceil_div(a, b) return floor((a + b - 1) / b) end
 
@@ -46,43 +52,55 @@ end
 -- ---- reading and writing ----
 
 local function read_ledger(text)
-  local v = {struct.unpack(LEDGER, text)}
-  return {p = v[2], q = v[3], g = v[4], burst = v[5], ttl = v[6], version = v[7], longest = v[8], shortest = v[9],
-          time = v[10], clk = v[11], quarantine = v[12], whole = v[13], part = v[14], out = v[15], granted = v[16],
-          used = v[17], back = v[18], expired = v[19], head_need = v[20], head_until = v[21], rate = v[22],
-          head = v[23], run = v[24], more = string.sub(text, v[25])}
+  local format, p, q, g, burst, ttl, version, longest, shortest, time, clk, quarantine, whole, part, out, granted, used,
+        back, expired, head_need, head_until, count, first, counted, active, hungry, rate, head, run, at = struct.unpack(LEDGER, text)
+  return {format = format, p = p, q = q, g = g, burst = burst, ttl = ttl, version = version, longest = longest,
+          shortest = shortest, time = time, clk = clk, quarantine = quarantine, whole = whole, part = part, out = out,
+          granted = granted, used = used, back = back, expired = expired, head_need = head_need,
+          head_until = head_until, count = count, first = first, counted = counted, active = active, hungry = hungry,
+          rate = rate, head = head, run = run, more = string.sub(text, at)}
 end
 
 local function ledger_text()
   return struct.pack(LEDGER, FORMAT, l.p, l.q, l.g, l.burst, l.ttl, l.version, l.longest, l.shortest, l.time, l.clk,
                      l.quarantine, l.whole, l.part, l.out, l.granted, l.used, l.back, l.expired, l.head_need,
-                     l.head_until, l.rate, l.head, l.run) .. l.more
+                     l.head_until, l.count, l.first, l.counted, l.active, l.hungry, l.rate, l.head, l.run) .. l.more
 end
 
 local function read_session(text)
-  local s, at = {}, nil
-  s.seq, s.granted, s.used, s.back, s.renewed, s.expires, s.wanted, s.short, at = struct.unpack(SESSION, text)
-  s.more = string.sub(text, at)
-  return s
+  local seq, granted, used, back, renewed, expires, wanted, short, at = struct.unpack(SESSION, text)
+  return {seq = seq, granted = granted, used = used, back = back, renewed = renewed, expires = expires,
+          wanted = wanted, short = short, more = string.sub(text, at)}
 end
 
 local function session_text(s)
   return struct.pack(SESSION, s.seq, s.granted, s.used, s.back, s.renewed, s.expires, s.wanted, s.short) .. s.more
 end
 
+local function read_all()
+  if all then return end
+  all = true
+  local fields = redis.call('HGETALL', key)
+  for i = 1, #fields, 2 do
+    local name = fields[i]
+    if #name == NAME_BYTES and not sessions[name] then sessions[name] = read_session(fields[i + 1]) end
+  end
+end
+
 local function out_of(s) return s.granted - s.used - s.back end
 
 -- ---- the level ----
 
+local function ceiling() return l.burst - l.out end
+
 local function clip()
-  local most = l.burst - l.out
-  if l.whole >= most then l.whole, l.part = most, 0 end
+  if l.whole >= ceiling() then l.whole, l.part = ceiling(), 0 end
 end
 
 local function refill(us)
-  local most = l.burst - l.out
-  if us * l.p / l.q >= most - l.whole + 1 then
-    l.whole, l.part = most, 0
+  us = min(us, LONGEST)
+  if us * l.p / l.q >= ceiling() - l.whole + 1 then
+    l.whole, l.part = ceiling(), 0
     return
   end
   local rest = fmod(l.part, l.g)
@@ -97,16 +115,16 @@ local function in_quarantine() return l.clk <= l.quarantine end
 
 -- ---- sessions ----
 
-local function remove(id)
-  sessions[id] = nil
-  gone[#gone + 1] = id
-  count = count - 1
+local function remove(name)
+  sessions[name] = nil
+  gone[#gone + 1] = name
+  l.count = l.count - 1
 end
 
-local function expire(id)
-  local out = out_of(sessions[id])
+local function expire(name)
+  local out = out_of(sessions[name])
   l.out, l.expired = l.out - out, (l.expired + out) % SUMS
-  remove(id)
+  remove(name)
 end
 
 local function take_back(s, back)
@@ -120,34 +138,38 @@ local function report(s, used, back)
   take_back(s, max(0, min(back - s.back, out_of(s))))
 end
 
-local function active()
-  local n = 0
-  for _, s in pairs(sessions) do
-    if out_of(s) ~= 0 or (s.wanted ~= 0 and s.wanted + 2 * l.ttl >= l.clk) then n = n + 1 end
-  end
-  return n
+-- ---- who is counted ----
+
+-- Adds a session to what is counted, or takes it out: those who wanted something lately, or hold something; those who got less than they wanted.
+local function count(s, by)
+  if out_of(s) ~= 0 or (s.wanted ~= 0 and s.wanted + 2 * l.ttl >= l.counted) then l.active = l.active + by end
+  if s.short ~= 0 and s.short + floor(l.ttl / 8) >= l.counted then l.hungry = l.hungry + by end
+  l.first = min(l.first, s.expires)
 end
 
-local function hungry(self)
-  local n = 1
-  for _, s in pairs(sessions) do
-    if s ~= self and s.short ~= 0 and s.short + floor(l.ttl / 8) >= l.clk then n = n + 1 end
-  end
-  return n
+-- "Lately" goes by a clock that makes steps. `first`: before that no lease is over.
+local function count_all()
+  local counted = l.clk - fmod(l.clk, floor(l.ttl / 16))
+  if not all and counted == l.counted then return end
+  read_all()
+  l.counted, l.active, l.hungry, l.first = counted, 0, 0, SUMS
+  for _, s in pairs(sessions) do count(s, 1) end
 end
 
 -- ---- time ----
 
 local function quarantine()
-  for id in pairs(sessions) do expire(id) end
+  read_all()
+  for name in pairs(sessions) do expire(name) end
   if l.whole >= 0 then l.whole, l.part = 0, 0 end
   l.run, l.time, l.head_need = run, now, 0
   l.quarantine = l.clk + margin(l.longest)
 end
 
 local function catch_up(seen, since)
-  local by = seen + since - l.clk
+  local by = seen + min(since, LONGEST) - l.clk
   if seen == 0 or seen > l.clk or by <= 0 then return end
+  read_all()
   for _, s in pairs(sessions) do
     if s.renewed >= seen then s.expires, s.dirty = s.expires + by, true end
   end
@@ -155,9 +177,11 @@ local function catch_up(seen, since)
 end
 
 local function first_over()
+  if l.first >= l.clk then return nil end
+  read_all()
   local first, ends
-  for id, s in pairs(sessions) do
-    if s.expires < l.clk and (not ends or s.expires < ends) then first, ends = id, s.expires end
+  for name, s in pairs(sessions) do
+    if s.expires < l.clk and (not ends or s.expires < ends) then first, ends = name, s.expires end
   end
   return first, ends
 end
@@ -166,13 +190,13 @@ local function pass_time(seen, since)
   local dt, at, refills = max(0, now - l.time), l.clk, not in_quarantine()
   l.time, l.clk = now, l.clk + min(dt, step())
   catch_up(seen, since)
-  local id, ends = first_over()
-  while id do
+  local over, ends = first_over()
+  while over do
     local before = min(dt, max(at, ends) - at)
     if refills then refill(before) end
     dt, at = dt - before, max(at, ends)
-    expire(id)
-    id, ends = first_over()
+    expire(over)
+    over, ends = first_over()
   end
   if refills then refill(dt) end
   clip()
@@ -180,29 +204,30 @@ end
 
 -- ---- lending ----
 
-local function saved_for_another(id) return l.head_need ~= 0 and l.clk <= l.head_until and l.head ~= id end
+local function saved_for_another() return l.head_need ~= 0 and l.clk <= l.head_until and l.head ~= id end
 
-local function lendable(id, s, want, need, members)
+-- The counts are of the others.
+local function lendable(s, want, need)
   local there = in_quarantine() and 0 or l.whole
-  if saved_for_another(id) then there = there - l.head_need end
+  if saved_for_another() then there = there - l.head_need end
   if there <= 0 then return 0 end
-  local cap = max(1, floor(2 * l.burst / max(1, members)), need)
-  local share = max(ceil_div(there, hungry(s)), need)
-  local grant = min(want, there, max(0, cap - out_of(s)), share)
+  local cap = max(1, floor(2 * l.burst / (l.active + 1)), need)
+  local part = max(ceil_div(there, l.hungry + 1), need)
+  local grant = min(want, there, max(0, cap - out_of(s)), part)
   return grant < need and 0 or grant
 end
 
-local function save(id, need, grant)
+local function save(need, grant)
   if grant ~= 0 or need <= 1 then
     if l.head == id then l.head_need = 0 end
-  elseif not saved_for_another(id) and need <= l.burst then
+  elseif not saved_for_another() and need <= l.burst then
     l.head, l.head_need, l.head_until = id, need, l.clk + floor(l.ttl / 8)
   end
 end
 
-local function lend(id, s, want, need)
-  local grant = lendable(id, s, want, need, active())
-  save(id, need, grant)
+local function lend(s, want, need)
+  local grant = lendable(s, want, need)
+  save(need, grant)
   l.whole, l.out, l.granted = l.whole - grant, l.out + grant, (l.granted + grant) % SUMS
   s.granted, s.short = s.granted + grant, grant < want and l.clk or 0
   return grant
@@ -211,59 +236,61 @@ end
 local function retry_after(need)
   if in_quarantine() then return l.quarantine - l.clk + 1 end
   local missing = need - l.whole - l.part / (l.q * l.g)
-  return max(1, min(math.ceil(missing * l.q / l.p), 315360000000000))
+  return max(1, min(math.ceil(missing * l.q / l.p), LONGEST))
 end
 
 -- ---- what is there ----
 
-local head = redis.call('HGET', key, '@')
-if head then
-  if #head < LEDGER_BYTES then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
-  if struct.unpack('<i8', head) > FORMAT then return redis.error_reply('FLOWCTL_NEWER the limit was written by a newer library') end
-  l = read_ledger(head)
-  local all = redis.call('HGETALL', key)
-  for i = 1, #all, 2 do
-    if all[i] ~= '@' then sessions[all[i]], count = read_session(all[i + 1]), count + 1 end
-  end
+local found = redis.call('HMGET', key, '@', id)
+if found[1] then
+  if #found[1] >= LEDGER_BYTES then l = read_ledger(found[1]) end
+  if not l or l.format < FORMAT then return redis.error_reply('FLOWCTL_FOREIGN the key holds something else') end
+  if l.format > FORMAT then return redis.error_reply('FLOWCTL_NEWER the limit was written by a newer library') end
+  if found[2] then sessions[id] = read_session(found[2]) end
 elseif redis.call('EXISTS', key) == 1 then
   return redis.error_reply('FLOWCTL_FOREIGN the key holds something else')
 end
 
 if verb == 'inspect' then
   if not l then return {} end
-  local list, kept = {}, sessions
-  for id, s in pairs(sessions) do
-    local name = struct.unpack('Bc0', s.more)
-    list[#list + 1] = {id, s.seq, s.granted, s.used, s.back, max(0, s.expires - l.clk),
-                       (s.wanted ~= 0 and s.wanted + 2 * l.ttl >= l.clk) and 1 or 0, name}
-  end
-  sessions = {}
+  read_all()
+  local list, members = {}, sessions
+  sessions = {} -- none ends by looking
   pass_time(0, 0)
+  for name, s in pairs(members) do
+    list[#list + 1] = {name, s.seq, s.granted, s.used, s.back, max(0, s.expires - l.clk),
+                       (s.wanted ~= 0 and s.wanted + 2 * l.ttl >= l.clk) and 1 or 0, struct.unpack('Bc0', s.more)}
+  end
   return {l.rate, l.burst, l.ttl, l.version, l.whole, l.out, l.granted, l.used, l.back, l.expired,
           in_quarantine() and l.quarantine - l.clk + 1 or 0, l.clk, list}
 end
 
 -- ---- an ask ----
 
-local id, name, leaves = ARGV[2], ARGV[3], ARGV[4] == '1'
-local seq, want, need, used, back = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local seen_identity, seen, since = ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
-local terms = {rate = ARGV[13], p = tonumber(ARGV[14]), q = tonumber(ARGV[15]), g = tonumber(ARGV[16]),
-               burst = tonumber(ARGV[17]), ttl = tonumber(ARGV[18]), version = tonumber(ARGV[19])}
+local name, leaves, seq, want, need = ARGV[3], ARGV[4] == '1', tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local used, back, seen_identity, seen, since = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10], tonumber(ARGV[11]), tonumber(ARGV[12])
+local version = tonumber(ARGV[19])
+
+local function terms()
+  return {rate = ARGV[13], p = tonumber(ARGV[14]), q = tonumber(ARGV[15]), g = tonumber(ARGV[16]),
+          burst = tonumber(ARGV[17]), ttl = tonumber(ARGV[18]), version = version}
+end
 
 local function begin()
-  l = {time = now, clk = 1, whole = 0, part = 0, out = 0, granted = 0, used = 0, back = 0, expired = 0, head_need = 0,
-       head_until = 0, head = NOBODY, run = run, more = '', longest = terms.ttl, shortest = terms.ttl}
-  for name, value in pairs(terms) do l[name] = value end
+  l, all = terms(), true
+  l.longest, l.shortest, l.time, l.clk, l.run, l.head, l.more = l.ttl, l.ttl, now, 1, run, NOBODY, ''
+  for _, field in ipairs {'whole', 'part', 'out', 'granted', 'used', 'back', 'expired', 'head_need', 'head_until',
+                          'count', 'first', 'counted', 'active', 'hungry'} do l[field] = 0 end
   l.quarantine = l.clk + margin(l.longest)
 end
 
 local function adopt()
-  local _
-  l.part, _ = divide(0, l.part, terms.q * terms.g, l.q * l.g)
-  if in_quarantine() and terms.ttl > l.longest then l.quarantine = l.quarantine + margin(terms.ttl) - margin(l.longest) end
-  for name, value in pairs(terms) do l[name] = value end
-  l.longest, l.shortest = max(l.longest, terms.ttl), min(l.shortest, terms.ttl)
+  local new, _ = terms()
+  read_all()
+  l.part, _ = divide(0, l.part, new.q * new.g, l.q * l.g)
+  if in_quarantine() and new.ttl > l.longest then l.quarantine = l.quarantine + margin(new.ttl) - margin(l.longest) end
+  for field, value in pairs(new) do l[field] = value end
+  l.longest, l.shortest = max(l.longest, l.ttl), min(l.shortest, l.ttl)
   clip()
 end
 
@@ -277,18 +304,20 @@ local function whose()
   return s, false
 end
 
-local known = l ~= nil
 if not l then begin() end
 if l.run ~= run then quarantine() end
 if whose() then pass_time(seen, since) else pass_time(0, 0) end
-if terms.version > l.version then adopt() end
+if version > l.version then adopt() end
+count_all()
 local s, dead = whose()
 local grant, granted, retry = 0, 0, 0
-if not s and not dead then
-  if count >= ROOM then return redis.error_reply('FLOWCTL_FULL the limit has as many sessions as it can') end
+if s then
+  count(s, -1)
+elseif not dead then
+  if l.count >= ROOM then return redis.error_reply('FLOWCTL_FULL the limit has as many sessions as it can') end
   s = {seq = 0, granted = 0, used = 0, back = 0, renewed = 0, expires = 0, wanted = 0, short = 0,
        more = struct.pack('Bc0', #name, name)}
-  sessions[id], count = s, count + 1
+  sessions[id], l.count = s, l.count + 1
 end
 if s then
   report(s, used, back)
@@ -297,7 +326,7 @@ if s then
     if want ~= 0 then
       need = max(1, need)
       s.wanted = l.clk
-      grant = lend(id, s, want, need)
+      grant = lend(s, want, need)
       if grant == 0 then retry = retry_after(need) end
     end
   end
@@ -306,21 +335,23 @@ if s then
     take_back(s, out_of(s))
     if l.head == id then l.head_need = 0 end
     remove(id)
+  else
+    count(s, 1)
   end
 end
 
-if known or s then
-  local fields = {'@', ledger_text()}
-  for name, each in pairs(sessions) do
-    if each.dirty then fields[#fields + 1], fields[#fields + 2] = name, session_text(each) end
-  end
-  redis.call('HSET', key, unpack(fields))
-  for i = 1, #gone do
-    if not sessions[gone[i]] then redis.call('HDEL', key, gone[i]) end
-  end
+local fields = {'@', ledger_text()}
+for name, each in pairs(sessions) do
+  if each.dirty then fields[#fields + 1], fields[#fields + 2] = name, session_text(each) end
+end
+redis.call('HSET', key, unpack(fields))
+for i = 1, #gone do
+  if not sessions[gone[i]] then redis.call('HDEL', key, gone[i]) end
+end
+if all then
   local keep = max(86400000, l.longest / 100, 2 * l.burst * l.q / l.p / 1000)
   redis.call('PEXPIRE', key, floor(min(keep, 315360000000)))
 end
 
 return {dead and 1 or 0, grant, granted, dead and 0 or l.ttl, retry, in_quarantine() and l.quarantine - l.clk + 1 or 0,
-        (s and saved_for_another(id)) and 1 or 0, active(), l.clk, identity, l.rate, l.burst, l.ttl, l.version}
+        (s and saved_for_another()) and 1 or 0, l.active, l.clk, identity, l.rate, l.burst, l.ttl, l.version}

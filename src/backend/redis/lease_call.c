@@ -1,6 +1,8 @@
 /* An ask as the arguments of lease.lua, and its answer as a reply. */
 #include "redis.h"
 
+#include "base/wide.h"
+
 #include <flowctl/sys/ledger.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,15 +11,20 @@
 
 #define BURST_MAX (UINT64_C(1) << 50)
 #define EXACT_MAX (UINT64_C(1) << 52) /* of what doubles count exactly, half: sums of two have to be exact too */
+#define COUNTED_MAX (INT64_C(1) << 53)
 
 /* ---- arguments ---- */
 
-void fc_redis_add_bytes(struct fc_redis_arguments *a, const void *bytes, size_t count) {
-    char *to = a->text + a->used;
-    memcpy(to, bytes, count);
-    a->used += count;
-    a->argv[a->count] = to;
+/* What stands behind the others. */
+static void add_what_is_there(struct fc_redis_arguments *a, size_t count) {
+    a->argv[a->count] = a->text + a->used;
     a->lengths[a->count++] = count;
+    a->used += count;
+}
+
+void fc_redis_add_bytes(struct fc_redis_arguments *a, const void *bytes, size_t count) {
+    memcpy(a->text + a->used, bytes, count);
+    add_what_is_there(a, count);
 }
 
 void fc_redis_add_text(struct fc_redis_arguments *a, const char *text) { fc_redis_add_bytes(a, text, strlen(text)); }
@@ -28,33 +35,28 @@ void fc_redis_add_number(struct fc_redis_arguments *a, uint64_t number) {
 }
 
 void fc_redis_add_key(struct fc_redis_arguments *a, const char *prefix, const char *kind, const char *name) {
-    char key[FLOWCTL_REDIS_PREFIX_MAX + FLOWCTL_STORE_KEY_MAX + 8];
-    fc_redis_add_bytes(a, key, (size_t)snprintf(key, sizeof key, "%s%s{%s}", prefix, kind, name));
+    add_what_is_there(a, (size_t)snprintf(a->text + a->used, sizeof a->text - a->used, "%s%s{%s}", prefix, kind, name));
 }
 
 /* ---- the rate, as p / q permits per microsecond, and what a permit's part is counted in: q x g ---- */
 
-static uint64_t common_divisor(uint64_t a, uint64_t b) {
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b, b = rest;
-    }
-    return a;
-}
-
 static void add_rate(struct fc_redis_arguments *a, flowctl_rate rate) {
-    uint64_t permits = rate.permits, unit = 1000, period = rate.period_ns, g;
+    uint64_t terms[2] = {rate.permits, rate.period_ns}, period = rate.period_ns, unit = 1000;
+    /* A period that is too long in nanoseconds is taken in microseconds. */
     if (period > EXACT_MAX) unit = 1, period = period / 1000 + (period % 1000 != 0);
-    g = common_divisor(permits, period);
-    /* Too fine for a double: the rate becomes a little less. */
-    if (permits / g > EXACT_MAX / unit) permits /= g, period /= g;
-    while (permits > EXACT_MAX / unit) permits /= 2, period = period / 2 + period % 2;
-    g = common_divisor(permits * unit, period);
-    uint64_t terms[2] = {rate.permits, rate.period_ns};
+    fc_u128 p = (fc_u128)rate.permits * unit, g = fc_gcd(p, period), q = period / g;
+    p /= g;
+    if (p > EXACT_MAX) {
+        /* Too fine for a double: the next lower rate with as large terms as fit. */
+        fc_u128 less = EXACT_MAX * q / p;
+        p = p * less / q;
+        q = less;
+        g = 1;
+    }
     fc_redis_add_bytes(a, terms, sizeof terms);
-    fc_redis_add_number(a, permits * unit / g);
-    fc_redis_add_number(a, period / g);
-    fc_redis_add_number(a, g);
+    fc_redis_add_number(a, (uint64_t)p);
+    fc_redis_add_number(a, (uint64_t)q);
+    fc_redis_add_number(a, (uint64_t)g);
 }
 
 /* ---- an ask ---- */
@@ -78,7 +80,8 @@ void fc_redis_add_ask(struct fc_redis_arguments *a, const flowctl_lease_ask *ask
     if (ask->seen_identity != 0) snprintf(identity, sizeof identity, "%016" PRIx64, ask->seen_identity);
     fc_redis_add_text(a, "lease");
     fc_redis_add_text(a, session);
-    fc_redis_add_bytes(a, ask->member, ask->member == NULL ? 0 : strnlen(ask->member, FLOWCTL_MEMBER_NAME_MAX));
+    const char *member = ask->member != NULL ? ask->member : "";
+    fc_redis_add_bytes(a, member, strnlen(member, FLOWCTL_MEMBER_NAME_MAX));
     fc_redis_add_text(a, ask->leaves ? "1" : "0");
     fc_redis_add_number(a, ask->seq);
     fc_redis_add_number(a, ask->want);
@@ -108,12 +111,22 @@ bool fc_redis_read_rate(const redisReply *from, flowctl_rate *rate) {
 
 static uint64_t number(const redisReply *from, int at) { return (uint64_t)from->element[at]->integer; }
 
+static bool read_identity(const redisReply *from, uint64_t *identity) {
+    if (from->type != REDIS_REPLY_STRING || from->len != 16 || strspn(from->str, "0123456789abcdef") != 16) return false;
+    *identity = strtoull(from->str, NULL, 16);
+    return *identity != 0;
+}
+
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
+    flowctl_rate rate;
     if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS) return false; /* a newer one may say more */
-    for (int i = 0; i < ANSWERS; i++)
-        if ((i == IDENTITY || i == RATE) != (from->element[i]->type == REDIS_REPLY_STRING) ||
-            (from->element[i]->type == REDIS_REPLY_INTEGER && from->element[i]->integer < 0))
-            return false;
+    for (int i = 0; i < ANSWERS; i++) {
+        const redisReply *each = from->element[i];
+        if (i == IDENTITY || i == RATE) continue;
+        if (each->type != REDIS_REPLY_INTEGER || each->integer < 0 || each->integer > COUNTED_MAX) return false;
+    }
+    if (!read_identity(from->element[IDENTITY], &reply->identity) || !fc_redis_read_rate(from->element[RATE], &rate))
+        return false;
     reply->dead = number(from, DEAD) != 0;
     reply->grant = number(from, GRANT);
     reply->granted = number(from, GRANTED);
@@ -123,9 +136,6 @@ bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {
     reply->scarce = number(from, SCARCE) != 0;
     reply->members = number(from, MEMBERS);
     reply->clk_ns = number(from, CLK) * 1000;
-    reply->identity = strtoull(from->element[IDENTITY]->str, NULL, 16);
-    reply->terms = (flowctl_lease_terms){.burst = number(from, BURST),
-                                         .ttl_ns = number(from, TTL) * 1000,
-                                         .version = number(from, VERSION)};
-    return reply->identity != 0 && fc_redis_read_rate(from->element[RATE], &reply->terms.rate);
+    reply->terms = (flowctl_lease_terms){rate, number(from, BURST), number(from, TTL) * 1000, number(from, VERSION)};
+    return true;
 }

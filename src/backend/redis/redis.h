@@ -12,7 +12,7 @@
 
 #include <flowctl/redis.h>
 #include <flowctl/sys/backend.h>
-#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -38,6 +38,9 @@ flowctl_status fc_redis_url_read(struct fc_redis_settings *s, const char *url, f
 flowctl_redis_fault fc_redis_fault_of(const char *message);
 flowctl_status fc_redis_fault_status(flowctl_redis_fault fault);
 
+/* How much of a server's answer to AUTH can be shown: some repeat what they were sent. */
+size_t fc_redis_shown(const char *message, const char *secret);
+
 /* ---- the connection ---- */
 
 struct fc_redis;
@@ -50,10 +53,11 @@ typedef void fc_redis_done(struct fc_redis *r, struct fc_redis_call *call, const
 /* A command, until it is answered. */
 struct fc_redis_call {
     struct fc_redis_call *next; /* of those that are held, or sent */
-    struct fc_redis *redis;
     fc_redis_done *done;
     const struct fc_redis_script *script; /* that must be loaded for it; NULL: none */
+    const struct fc_redis_script *loads;  /* that it loads; NULL: none */
     bool again;                           /* sent a second time, the script having been lost */
+    bool secret;                          /* has the password in it */
     uint64_t ticket, sent_ns;
     flowctl_session_id session; /* of a lease */
     uint64_t seq;
@@ -72,18 +76,20 @@ struct fc_redis {
     flowctl_backend_base base;
     struct fc_redis_settings settings;
     enum fc_redis_phase phase;
-    uint64_t deadline_ns;       /* down: the next attempt; before ready: the end of this one */
-    redisAsyncContext *context; /* NULL: none */
-    bool doomed;                /* the connection is to be closed once hiredis has returned */
-    bool wants_write, watched_write;
-    unsigned attempts;  /* in a row, without success */
+    uint64_t deadline_ns;  /* down: the next attempt; before ready: the end of this one */
+    uint64_t heard_ns;     /* when it answered last */
+    redisContext *context; /* NULL if down */
+    bool doomed;           /* the connection is of no use any more: closed at the end of the poll */
+    bool unsent, watched_unsent;
+    unsigned attempts;  /* in a row, without anything got out of them */
     unsigned greetings; /* answers that are missing until ready */
     uint64_t random;
     int epoll, event;
-    _Atomic bool interrupted;
-    struct fc_redis_calls held, sent;
-    flowctl_redis_fault fault; /* the last */
-    pthread_mutex_t lock;      /* of info */
+    _Atomic bool interrupted;              /* since the last wait returned */
+    struct fc_redis_calls held, sent;      /* sent: answers come in this order */
+    const struct fc_redis_script *loading; /* is on its way; NULL: none */
+    flowctl_redis_fault fault;             /* the last */
+    pthread_mutex_t lock;                  /* of info */
     flowctl_redis_info info;
 };
 
@@ -94,18 +100,25 @@ uint64_t fc_redis_link_poll(struct fc_redis *r, uint64_t now_ns);
 void fc_redis_link_wait(struct fc_redis *r, uint64_t until_ns);
 void fc_redis_link_interrupt(struct fc_redis *r);
 
-/* Notes an error; true if this connection can't serve us. */
-bool fc_redis_note(struct fc_redis *r, flowctl_redis_fault fault, const char *message);
+/* Notes an error, of which the message has so many bytes at most. */
+void fc_redis_note(struct fc_redis *r, flowctl_redis_fault fault, const char *message, size_t shown);
+/* That this connection is of no use any more, and why. */
+void fc_redis_lose(struct fc_redis *r, flowctl_redis_fault fault, const char *message);
 
 /* ---- calls ---- */
 
 /* A call of this command; NULL without memory. */
-struct fc_redis_call *fc_redis_call_new(struct fc_redis *r, fc_redis_done *done, uint64_t ticket, int count,
-                                        const char **arguments, const size_t *lengths);
-/* Sends it, or holds it until there is a connection; if none is tried for at the moment, it is done at once. */
+struct fc_redis_call *fc_redis_call_new(fc_redis_done *done, uint64_t ticket, int count, const char **arguments,
+                                        const size_t *lengths);
+/* Sends it, or holds it until there is a connection; after a failure, until the next attempt, it is answered at once. */
 void fc_redis_call_send(struct fc_redis *r, struct fc_redis_call *call);
-/* All that are held: sent, or, with a status, given up. */
+/* Sends it, ready or not. */
+void fc_redis_call_write(struct fc_redis *r, struct fc_redis_call *call);
+/* An answer, to the first that was sent. */
+void fc_redis_call_answered(struct fc_redis *r, const redisReply *reply);
+/* Sends all that are held. */
 void fc_redis_calls_release(struct fc_redis *r);
+/* None will be answered by the server. */
 void fc_redis_calls_give_up(struct fc_redis *r, flowctl_status status);
 
 /* ---- what calls are for ---- */
@@ -136,6 +149,8 @@ void fc_redis_add_ask(struct fc_redis_arguments *a, const flowctl_lease_ask *ask
 /* False: not an answer of this script. Fills in all but size, session and seq. */
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply);
 bool fc_redis_read_rate(const redisReply *from, flowctl_rate *rate);
+/* Of what "inspect" answers; there must be room for all the members. */
+bool fc_redis_read_state(const redisReply *from, flowctl_limit_state *state, flowctl_member_state *members);
 
 flowctl_backend_lease_fn fc_redis_lease;
 flowctl_backend_get_fn fc_redis_get;

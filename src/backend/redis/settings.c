@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "redis.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -63,18 +64,21 @@ static flowctl_status take_prefix(struct fc_redis_settings *s, const char *prefi
                        strlen(prefix), FLOWCTL_REDIS_PREFIX_MAX);
     if (strpbrk(prefix, "{}*?[]\\^") != NULL)
         return refuse(err, "key_prefix", "has one of {}*?[]\\^, which mean something to the server");
-    strcpy(s->prefix, prefix);
+    snprintf(s->prefix, sizeof s->prefix, "%s", prefix);
     return FLOWCTL_OK;
 }
 
 /* Where the server is: one place. */
 static flowctl_status check_place(struct fc_redis_settings *s, flowctl_error *err) {
     struct sockaddr_un address;
+    size_t most = sizeof address.sun_path - 2; /* hiredis does not end it with a zero byte if it is longer */
     if (s->unix_socket != NULL && (s->host != NULL || s->port != 0))
         return refuse(err, "unix_socket", "is given, and a host or port too: give one place");
-    if (s->unix_socket != NULL && strlen(s->unix_socket) >= sizeof address.sun_path)
+    if (s->host != NULL && *s->host == '\0') return refuse(err, "host", "is empty: NULL means 127.0.0.1");
+    if (s->unix_socket != NULL && *s->unix_socket == '\0') return refuse(err, "unix_socket", "is empty: NULL means none");
+    if (s->unix_socket != NULL && strlen(s->unix_socket) > most)
         return fc_fail(err, FLOWCTL_INVALID_ARGUMENT, FC_NO_TEXT, "redis: unix_socket has %zu bytes: at most %zu",
-                       strlen(s->unix_socket), sizeof address.sun_path - 1);
+                       strlen(s->unix_socket), most);
     if (s->user != NULL && s->password == NULL) return refuse(err, "password", "is missing, and there is a user");
     if (s->unix_socket == NULL && s->port == 0) s->port = 6379;
     if (s->unix_socket == NULL && s->host == NULL) s->host = strdup("127.0.0.1");

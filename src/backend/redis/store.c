@@ -13,7 +13,7 @@ static bool is_key(const char *key) { return key != NULL && *key != '\0' && strl
 
 static void send_call(struct fc_redis *r, uint64_t ticket, fc_redis_done *done, const struct fc_redis_script *script,
                       struct fc_redis_arguments *a) {
-    struct fc_redis_call *call = fc_redis_call_new(r, done, ticket, a->count, a->argv, a->lengths);
+    struct fc_redis_call *call = fc_redis_call_new(done, ticket, a->count, a->argv, a->lengths);
     if (call == NULL) {
         answer(r, ticket, FLOWCTL_NO_MEMORY);
         return;
@@ -24,13 +24,29 @@ static void send_call(struct fc_redis *r, uint64_t ticket, fc_redis_done *done, 
 
 /* ---- values ---- */
 
+/* Not what this library writes. */
+static flowctl_status foreign(struct fc_redis *r) {
+    fc_redis_note(r, FLOWCTL_REDIS_FOREIGN_KEY, "the key of a value holds something else", SIZE_MAX);
+    return FLOWCTL_UNSUPPORTED;
+}
+
+static bool is_text(const redisReply *reply) { return reply->type == REDIS_REPLY_STRING; }
+static bool is_pair(const redisReply *reply) { return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2; }
+
+static flowctl_status read_value(struct fc_redis *r, const redisReply *from, flowctl_store_reply *reply) {
+    if (!is_pair(from)) return foreign(r);
+    const redisReply *version = from->element[0], *value = from->element[1];
+    if (!is_text(version) && !is_text(value)) return FLOWCTL_NOT_FOUND;
+    if (!is_text(version) || !is_text(value)) return foreign(r);
+    reply->version = strtoull(version->str, NULL, 10);
+    reply->value = value->str;
+    reply->bytes = value->len;
+    return reply->version != 0 ? FLOWCTL_OK : foreign(r);
+}
+
 static void got(struct fc_redis *r, struct fc_redis_call *call, const redisReply *from, flowctl_status status) {
     flowctl_store_reply reply = {.size = sizeof reply, .status = status};
-    if (status == FLOWCTL_OK && (from->type != REDIS_REPLY_ARRAY || from->elements != 2)) reply.status = FLOWCTL_UNSUPPORTED;
-    else if (status == FLOWCTL_OK && from->element[0]->type != REDIS_REPLY_STRING) reply.status = FLOWCTL_NOT_FOUND;
-    else if (status == FLOWCTL_OK)
-        reply.version = strtoull(from->element[0]->str, NULL, 10), reply.value = from->element[1]->str,
-        reply.bytes = from->element[1]->len;
+    if (status == FLOWCTL_OK) reply.status = read_value(r, from, &reply);
     flowctl_answer_store(&r->base, call->ticket, &reply);
 }
 
@@ -50,7 +66,7 @@ void fc_redis_get(flowctl_backend_base *base, uint64_t ticket, const char *key) 
 
 static void was_put(struct fc_redis *r, struct fc_redis_call *call, const redisReply *from, flowctl_status status) {
     flowctl_store_reply reply = {.size = sizeof reply, .status = status};
-    if (status == FLOWCTL_OK && (from->type != REDIS_REPLY_ARRAY || from->elements != 2)) reply.status = FLOWCTL_UNSUPPORTED;
+    if (status == FLOWCTL_OK && (!is_pair(from) || !is_text(from->element[1]))) reply.status = foreign(r);
     else if (status == FLOWCTL_OK) {
         reply.status = from->element[0]->integer != 0 ? FLOWCTL_OK : FLOWCTL_CONFLICT;
         reply.version = strtoull(from->element[1]->str, NULL, 10);

@@ -12,7 +12,8 @@ static flowctl_status refuse(flowctl_error *err, const char *why) {
 }
 
 static bool is(const UriTextRangeA *part, const char *text) {
-    size_t length = part->first == NULL ? 0 : (size_t)(part->afterLast - part->first);
+    if (part->first == NULL) return *text == '\0';
+    size_t length = (size_t)(part->afterLast - part->first);
     return length == strlen(text) && memcmp(part->first, text, length) == 0;
 }
 
@@ -60,26 +61,31 @@ static bool read_number(const char *first, const char *end, int most, int *numbe
     return value <= most;
 }
 
+/* Where the path begins, and ends. Not by the parser's parts of it: an empty one has no place in the text. */
+static const char *path_of(const UriUriA *uri, const char **end) {
+    const char *host = uri->scheme.afterLast + strlen("://"), *path = host + strcspn(host, "/?#");
+    *end = path + strcspn(path, "?#");
+    return path;
+}
+
 static flowctl_status read_tcp(struct fc_redis_settings *s, const UriUriA *uri, flowctl_error *err) {
-    const UriPathSegmentA *path = uri->pathHead;
+    const char *end, *path = path_of(uri, &end);
     if (!take(&s->host, uri->hostText.first, uri->hostText.afterLast)) return refuse(err, "the host can't be read");
     if (uri->portText.first != NULL && uri->portText.first != uri->portText.afterLast &&
         (!read_number(uri->portText.first, uri->portText.afterLast, 65535, &s->port) || s->port == 0))
         return refuse(err, "the port is not 1 … 65535");
     if (uri->query.first != NULL) return refuse(err, "nothing is known behind ?");
-    if (path == NULL || (path->next == NULL && is(&path->text, ""))) return FLOWCTL_OK;
-    if (path->next != NULL || !read_number(path->text.first, path->text.afterLast, 1000000, &s->database))
+    if (end - path > 1 && !read_number(path + 1, end, 1000000, &s->database))
         return refuse(err, "what stands behind the host is not the number of a database");
     return FLOWCTL_OK;
 }
 
 static flowctl_status read_unix(struct fc_redis_settings *s, const UriUriA *uri, flowctl_error *err) {
-    const UriPathSegmentA *path = uri->pathHead, *last = path;
-    if (uri->hostText.first != uri->hostText.afterLast)
+    const char *end, *path = path_of(uri, &end);
+    if (uri->hostText.first != uri->hostText.afterLast || uri->portText.first != NULL)
         return refuse(err, "the path of a socket begins with a slash, behind the two of redis+unix://");
-    while (last != NULL && last->next != NULL) last = last->next;
-    if (last == NULL || is(&last->text, "")) return refuse(err, "the path of the socket is missing");
-    if (!take(&s->unix_socket, path->text.first - 1, last->text.afterLast)) return refuse(err, "the path can't be read");
+    if (path == end || end[-1] == '/') return refuse(err, "the path of the socket is missing");
+    if (!take(&s->unix_socket, path, end)) return refuse(err, "the path can't be read");
     if (uri->query.first == NULL) return FLOWCTL_OK;
     if (uri->query.afterLast - uri->query.first < 3 || memcmp(uri->query.first, "db=", 3) != 0 ||
         !read_number(uri->query.first + 3, uri->query.afterLast, 1000000, &s->database))
@@ -92,7 +98,9 @@ flowctl_status fc_redis_url_read(struct fc_redis_settings *s, const char *url, f
     const char *at = NULL;
     flowctl_status status;
     if (uriParseSingleUriA(&uri, url, &at) != URI_SUCCESS) return refuse(err, "it can't be read");
-    if (uri.fragment.first != NULL) status = refuse(err, "nothing is known behind #");
+    if (uri.scheme.first == NULL || strncmp(uri.scheme.afterLast, "://", 3) != 0)
+        status = refuse(err, "it begins with redis:// or redis+unix://");
+    else if (uri.fragment.first != NULL) status = refuse(err, "nothing is known behind #");
     else if (!take_user(s, &uri.userInfo)) status = refuse(err, "the user or password can't be read");
     else if (is(&uri.scheme, "redis")) status = read_tcp(s, &uri, err);
     else if (is(&uri.scheme, "redis+unix")) status = read_unix(s, &uri, err);
