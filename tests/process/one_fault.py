@@ -14,8 +14,8 @@ import sys
 RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
 LIMIT = "--processes 8 --rate 300 --burst 60 --ttl 500ms --refresh 100ms --ask 8 --demand waves --faults {},kill,stop --every 1.5 --longest-stop 0.4"
 # Losses: seldom, for the limit has to be in use again before the next; and short, for what is held has to be valid still.
-LOSS = "--seconds 9 --quiet 2.7 --server-every 1 --longest-outage 0.1 --min-use 0.03 --min-end-use 0.1"
-OTHER = "--seconds 7 --quiet 3.6 --server-every 0.3 --longest-outage 0.6 --min-use 0.05 --min-end-use 0.1"
+LOSS = "--seconds 10 --quiet 3.7 --server-every 1 --longest-outage 0.1 --min-use 0.03 --min-end-use 0.1"
+OTHER = "--seconds 8 --quiet 4.6 --server-every 0.3 --longest-outage 0.6 --min-use 0.05 --min-end-use 0.1"
 PLANTED = "--seconds 7 --quiet 2.5 --server-every 0.3 --longest-outage 0.3 --min-use 0.05"
 
 
