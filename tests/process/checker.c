@@ -9,11 +9,12 @@
  *
  *     --by-use        judge by the dates of use
  *     --min-use F     fail too if less than this part of the rate was used: who admits nothing is never over a limit
+ *     --min-end-use F the same from when all had settled to the end: what had failed must work again
  *     --export        print "TIME_NS PERMITS" of each admission instead, for the oracle command
  *
- * DIRECTORY/faults may say what was done to the processes: "TIME_NS WHAT" lines, of which "begin" and "end" bound the use of the rate,
- * and "# ..." lines about the whole run, such as its seed. Exits with 0 for a good run, 1 for one over the limit, 2 if something can't be
- * read, 3 for too little use.
+ * DIRECTORY/faults may say what was done to the processes: "TIME_NS WHAT" lines, and "# ..." lines about the whole run, such as its seed. Of the former "begin"
+ * and "end" bound the use of the rate, "settled" is when what was done is over, and "allow PERMITS ..." allows so many more, once, to intervals that begin before
+ * it and end after it. Exits with 0 for a good run, 1 for one over the limit, 2 if something can't be read, 3 for too little use.
  */
 #include "admission_ring.h"
 #include "process/narrowest.h"
@@ -32,9 +33,10 @@ struct run {
     struct fct_rings rings;
     struct oracle_limit limit;
     const char *directory;
-    double min_use;
+    double min_use, min_end_use;
     bool by_use, export;
-    uint64_t begin_ns, end_ns;
+    uint64_t begin_ns, settled_ns, end_ns;
+    struct oracle_log allowed;
 };
 
 static uint64_t date(const struct fct_dated *d, bool by_use) { return by_use ? d->admission.used_ns : d->admission.time_ns; }
@@ -54,14 +56,16 @@ static FILE *open_faults(const struct run *r) {
     return fopen(path, "r");
 }
 
-static void read_bounds(struct run *r) {
+static void read_faults(struct run *r) {
     char line[512], what[16];
-    uint64_t at;
+    uint64_t at, permits;
     FILE *faults = open_faults(r);
     if (faults == NULL) return;
     while (fgets(line, sizeof line, faults) != NULL) {
+        if (sscanf(line, "%" SCNu64 " allow %" SCNu64, &at, &permits) == 2) oracle_record(&r->allowed, at, permits);
         if (sscanf(line, "%" SCNu64 " %15s", &at, what) != 2) continue;
         if (strcmp(what, "begin") == 0) r->begin_ns = at;
+        if (strcmp(what, "settled") == 0) r->settled_ns = at;
         if (strcmp(what, "end") == 0) r->end_ns = at;
     }
     fclose(faults);
@@ -105,14 +109,23 @@ static void print_by_worker(const struct run *r, const struct narrowest *w) {
     }
 }
 
+static uint64_t allowed_within(const struct run *r, uint64_t from_ns, uint64_t until_ns) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < r->allowed.count; i++)
+        if (r->allowed.events[i].time_ns >= from_ns && r->allowed.events[i].time_ns < until_ns)
+            sum += r->allowed.events[i].permits;
+    return sum;
+}
+
 static void print_narrowest(const struct run *r, const struct oracle_log *log) {
-    struct narrowest w = narrowest_over(log->events, log->count, &r->limit);
+    struct allowances allowed = {r->allowed.events, r->allowed.count};
+    struct narrowest w = narrowest_over(log->events, log->count, &r->limit, allowed);
     if (!w.found) return;
     uint64_t from_ns = log->events[w.first].time_ns, until_ns = log->events[w.last].time_ns;
-    double allowed =
-        (double)r->limit.burst + (double)(until_ns - from_ns) * (double)r->limit.permits / (double)r->limit.period_ns;
+    double most = (double)r->limit.burst + (double)allowed_within(r, from_ns, until_ns) +
+                  (double)(until_ns - from_ns) * (double)r->limit.permits / (double)r->limit.period_ns;
     printf("smallest window over it: %" PRIu64 " permits in %.9f s, where %.6f were allowed; from %" PRIu64 " ns\n",
-           w.permits, (double)(until_ns - from_ns) / 1e9, allowed, from_ns);
+           w.permits, (double)(until_ns - from_ns) / 1e9, most, from_ns);
     size_t inside = w.last - w.first + 1;
     for (size_t i = 0; i < inside; i++) {
         if (inside > SHOWN && i == SHOWN / 2) {
@@ -129,7 +142,7 @@ static void print_narrowest(const struct run *r, const struct oracle_log *log) {
 
 static bool judge(const struct run *r, bool by_use, bool tell) {
     struct oracle_log log = log_of(r, by_use);
-    struct oracle_verdict v = oracle_judge(&log, &r->limit);
+    struct oracle_verdict v = oracle_judge_allowing(&log, &r->limit, r->allowed.events, r->allowed.count);
     printf("%s by dates of %s: %.6f permits\n", tell && v.excess > 0 ? "OVER THE LIMIT, excess" : "excess",
            by_use ? "use" : "decision", oracle_excess(&v, &r->limit));
     if (tell && v.excess > 0) {
@@ -163,20 +176,31 @@ static bool none_is_dated_ahead(const struct run *r) {
     return ahead == 0;
 }
 
-static bool enough_is_used(const struct run *r) {
-    uint64_t begin = r->begin_ns, end = r->end_ns;
-    if (r->rings.count != 0 && begin == 0) begin = date(&r->rings.dated[0], r->by_use);
-    if (r->rings.count != 0 && end == 0) end = date(&r->rings.dated[r->rings.count - 1], r->by_use);
+/* Permits by the time, as a part of what the rate makes in it. */
+static double use_of_rate(const struct run *r, uint64_t begin, uint64_t end) {
     double used = 0, seconds = end > begin ? (double)(end - begin) / 1e9 : 0;
     for (size_t i = 0; i < r->rings.count; i++) {
         uint64_t at = date(&r->rings.dated[i], r->by_use);
         if (at >= begin && at <= end) used += (double)r->rings.dated[i].admission.permits;
     }
     double made = seconds * 1e9 * (double)r->limit.permits / (double)r->limit.period_ns;
-    double use = made > 0 ? used / made : 0;
-    printf("use of the rate: %.4f over %.3f s\n", use, seconds);
-    if (use < r->min_use) printf("TOO LITTLE: at least %.4f was wanted\n", r->min_use);
-    return use >= r->min_use;
+    return made > 0 ? used / made : 0;
+}
+
+static bool is_enough(const struct run *r, const char *what, uint64_t begin, uint64_t end, double least) {
+    double use = use_of_rate(r, begin, end);
+    printf("use of the rate%s: %.4f over %.3f s\n", what, use, end > begin ? (double)(end - begin) / 1e9 : 0);
+    if (use < least) printf("TOO LITTLE: at least %.4f was wanted\n", least);
+    return use >= least;
+}
+
+static bool enough_is_used(const struct run *r) {
+    uint64_t begin = r->begin_ns, end = r->end_ns;
+    if (r->rings.count != 0 && begin == 0) begin = date(&r->rings.dated[0], r->by_use);
+    if (r->rings.count != 0 && end == 0) end = date(&r->rings.dated[r->rings.count - 1], r->by_use);
+    bool enough = is_enough(r, "", begin, end, r->min_use);
+    bool told = r->settled_ns != 0 || r->min_end_use > 0;
+    return (!told || is_enough(r, " at the end", r->settled_ns, end, r->min_end_use)) && enough;
 }
 
 static void print_sums(const struct run *r) {
@@ -195,7 +219,7 @@ static void print_sums(const struct run *r) {
 
 static int check(struct run *r) {
     fct_rings_sort(&r->rings, r->by_use);
-    read_bounds(r);
+    read_faults(r);
     print_sums(r);
     bool good = judge(r, r->by_use, true);
     judge(r, !r->by_use, false);
@@ -213,7 +237,8 @@ static int export(struct run *r) {
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: checker [--by-use] [--min-use FRACTION] [--export] PERMITS PERIOD_NS BURST DIRECTORY\n");
+    fprintf(stderr,
+            "usage: checker [--by-use] [--min-use FRACTION] [--min-end-use FRACTION] [--export] PERMITS PERIOD_NS BURST DIRECTORY\n");
     return 2;
 }
 
@@ -226,12 +251,14 @@ static bool read_number(const char *text, uint64_t *value) {
 static bool read_arguments(struct run *r, int argc, char **argv) {
     static const struct option known[] = {{"by-use", no_argument, NULL, 'u'},
                                           {"min-use", required_argument, NULL, 'm'},
+                                          {"min-end-use", required_argument, NULL, 'e'},
                                           {"export", no_argument, NULL, 'x'},
                                           {NULL, 0, NULL, 0}};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 'u': r->by_use = true; break;
         case 'm': r->min_use = strtod(optarg, NULL); break;
+        case 'e': r->min_end_use = strtod(optarg, NULL); break;
         case 'x': r->export = true; break;
         default: return false;
         }
@@ -251,5 +278,6 @@ int main(int argc, char **argv) {
     else if (r.rings.ring_count == 0) fprintf(stderr, "checker: %s: no file of admissions\n", r.directory);
     else status = r.export ? export(&r) : check(&r);
     fct_rings_cleanup(&r.rings);
+    oracle_free(&r.allowed);
     return status;
 }

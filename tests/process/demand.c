@@ -5,6 +5,8 @@
 #define MS UINT64_C(1000000)
 #define MOST_MISSED (50 * MS)
 #define LONGEST_WAIT (20 * MS)
+#define WAVE (500 * MS) /* run.py times faults by the waves: WAVE_MS, CREST_MS */
+#define CREST (100 * MS)
 
 static void shift(struct demand *d, uint64_t now_ns) {
     static const double factors[] = {0, 0.1, 0.5, 1, 2, 4};
@@ -17,6 +19,10 @@ static void shift(struct demand *d, uint64_t now_ns) {
     case DEMAND_SHIFTING:
         d->factor = factors[test_below(&d->random, 6)];
         d->shift_ns = now_ns + (100 + test_below(&d->random, 2000)) * MS;
+        break;
+    case DEMAND_WAVES:
+        d->factor = now_ns % WAVE < CREST ? 4 : 0;
+        d->shift_ns = now_ns - now_ns % WAVE + (d->factor > 0 ? CREST : WAVE);
         break;
     }
     d->next_ns = now_ns;

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 /*
- * With S(i) permits before event i and t its time, the window from event i to event j is over the limit if
+ * With S(i) permits before event i, t its time and A(t) what was allowed besides before t, the window from event i to event j is over the limit if
  *
- *     [S(j + 1) - rate x t(j)] - [S(i) - rate x t(i)] > burst.
+ *     [S(j + 1) - rate x t(j) - A(t(j))] - [S(i) - rate x t(i) - A(t(i))] > burst.
  *
  * For each j the latest i is wanted whose second bracket is small enough. One with a larger bracket than a later one is never the
  * latest, so those that are left ascend, and the latest can be found by halving.
@@ -34,14 +34,18 @@ static bool is_better(const struct narrowest *best, const struct oracle_event *e
     return length != shortest ? length < shortest : permits > best->permits;
 }
 
-struct narrowest narrowest_over(const struct oracle_event *events, size_t count, const struct oracle_limit *limit) {
+struct narrowest narrowest_over(const struct oracle_event *events, size_t count, const struct oracle_limit *limit,
+                                struct allowances allowed) {
     const oracle_amount burst = (oracle_amount)limit->burst * limit->period_ns;
     struct narrowest best = {.found = false};
     struct candidate *kept = malloc((count + 1) * sizeof *kept);
-    size_t depth = 0;
-    uint64_t sum = 0;
+    size_t depth = 0, next = 0;
+    uint64_t sum = 0, besides = 0;
     for (size_t j = 0; j < count && kept != NULL; j++) {
-        oracle_amount drained = (oracle_amount)(events[j].time_ns - events[0].time_ns) * limit->permits;
+        for (; next < allowed.count && allowed.list[next].time_ns < events[j].time_ns; next++)
+            besides += allowed.list[next].permits;
+        oracle_amount drained = (oracle_amount)(events[j].time_ns - events[0].time_ns) * limit->permits +
+                                (oracle_amount)besides * limit->period_ns;
         oracle_amount level = (oracle_amount)sum * limit->period_ns - drained;
         /* Of several at the very same time the first holds the most. */
         if (j == 0 || events[j].time_ns != events[j - 1].time_ns) {

@@ -45,12 +45,16 @@ static flowctl_status open_once(struct shared_limit *limit, const struct shared_
     return flowctl_backend_open(&o, &limit->backend, err);
 }
 
-/* Another worker may have been stopped just then, with the store's lock in its hands. */
+/* Another worker may have been stopped just then, with the store's lock in its hands; or a server is away, silent, or out of memory. */
+static bool may_pass(flowctl_status status) {
+    return status == FLOWCTL_UNAVAILABLE || status == FLOWCTL_TIMED_OUT || status == FLOWCTL_NO_MEMORY;
+}
+
 static bool open_backend(struct shared_limit *limit, const struct shared_limit_terms *terms) {
     flowctl_error err;
     flowctl_status status;
     uint64_t until_ns = fct_ring_now_ns() + OPEN_TRIES_NS;
-    while ((status = open_once(limit, terms, &err)) == FLOWCTL_UNAVAILABLE && fct_ring_now_ns() < until_ns)
+    while (may_pass(status = open_once(limit, terms, &err)) && fct_ring_now_ns() < until_ns)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     return status == FLOWCTL_OK || complain(terms, &err);
 }

@@ -22,14 +22,15 @@ EXCESS = re.compile(r"excess by dates of (\w+): (-?[\d.]+) permits")
 WINDOW = re.compile(r"smallest window over it: (\d+) permits in ([\d.]+) s, where [\d.]+ were allowed; from (\d+) ns")
 
 
-def narrowest(events, permits, period_ns, burst):
+def narrowest(events, permits, period_ns, burst, allowed=()):
     """(length, most permits of that length) of the smallest window over the limit, all tried; None if there is none."""
     best, rate = None, Fraction(permits, period_ns)
     times = sorted({t for t, _ in events})
     for first in times:
         for last in times:
             inside = sum(n for t, n in events if first <= t <= last)
-            if last >= first and inside > burst + rate * (last - first):
+            besides = sum(n for t, n in allowed if first <= t < last)
+            if last >= first and inside > burst + besides + rate * (last - first):
                 best = min(best or (last - first, -inside), (last - first, -inside))
     return best and (best[0], -best[1])
 
@@ -137,6 +138,31 @@ class Checker(unittest.TestCase):
         self.assertEqual(EXCESS.findall(self.check())[0][1], "-50.000000")
         self.check("--min-use", "0.01", expect=3)
 
+    def write_faults(self, *lines):
+        with open(os.path.join(self.directory, "faults"), "w") as faults:
+            faults.writelines(line + "\n" for line in lines)
+
+    def test_use_at_the_end(self):
+        self.write_all(self.full_rate(2, 2))
+        self.write_faults(f"{START} begin", f"{START + 10**9} settled", f"{START + 4 * 10**9} end")
+        text = self.check("--min-use", "0.5", "--min-end-use", "0.33")
+        self.assertIn("use of the rate: 0.51", text)
+        self.assertIn("use of the rate at the end: 0.3337 over 3.000 s", text)
+        self.assertIn("TOO LITTLE", self.check("--min-end-use", "0.34", expect=3))
+        self.write_faults(f"{START} begin")
+        self.check("--min-end-use", "0.9", expect=3)  # it never settled
+
+    def test_more_is_allowed_once(self):
+        dealt = self.full_rate(3)
+        dealt[0].append((START + 500 * 10**6 + 5, 30))
+        self.write_all(dealt)
+        at = START + 500 * 10**6 + 4
+        for allowed, expect in (([(at, 30)], 0), ([(at, 29)], 1), ([(at - 10**6, 10), (at, 20)], 0), ([(at + 1, 30)], 1), ([(START - 1, 30)], 1)):
+            self.write_faults("# seed 1", *(f"{time_ns} allow {permits} permits: a step" for time_ns, permits in allowed))
+            self.check(expect=expect)
+        self.write_faults(f"{at} allow 20 permits")
+        self.assertEqual(EXCESS.findall(self.check(expect=1))[0][1], "10.000000")
+
     def test_what_cannot_be_read(self):
         self.assertIn("no file of admissions", self.check(expect=2))
         self.write("w0.1", [(START, 1), (0, 0)])
@@ -169,12 +195,15 @@ class Checker(unittest.TestCase):
                 events.append((now, rnd.choice((1, 1, 2, burst))))
             for worker in range(3):
                 self.write(f"w{worker}.1", [event for i, event in enumerate(events) if i % 3 == worker])
-            want = narrowest(events, permits, period_ns, burst)
+            allowed = [(rnd.choice(events)[0] + rnd.choice((-1, 0, 1, gap)), rnd.choice((1, 2, burst))) for _ in range(rnd.choice((0, 0, 1, 3)))]
+            allowed.sort()
+            self.write_faults(*(f"{time_ns} allow {extra}" for time_ns, extra in allowed))
+            want = narrowest(events, permits, period_ns, burst, allowed)
             text = self.check(limit=(permits, period_ns, burst), expect=0 if want is None else 1)
             over += want is not None
             found = WINDOW.search(text)
             got = found and (round(float(found[2]) * 10**9), int(found[1]))
-            self.assertEqual(got, want, (events, permits, period_ns, burst))
+            self.assertEqual(got, want, (events, permits, period_ns, burst, allowed))
         self.assertTrue(20 < over < 149, over)
 
 

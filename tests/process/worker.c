@@ -10,7 +10,7 @@
  *     --start-empty      for local limits
  *     --duration D       how long to run, 10s; SIGTERM ends it earlier
  *     --ask RATE         permits asked for on the average, twice the rate
- *     --demand WHAT      steady, bursty or shifting
+ *     --demand WHAT      steady, bursty, shifting or waves
  *     --costs N          one question is for 1 ... N permits
  *     --verb WHAT        decide, acquire, up-to, or mixed
  *     --seed N
@@ -254,7 +254,7 @@ static const struct option known[] =
      {"fork-after-init", no_argument, NULL, 'f'},   {NULL, 0, NULL, 0}};
 
 static bool read_option(struct worker *w, int option, int index, flowctl_rate *asked) {
-    static const char *const patterns[] = {"steady", "bursty", "shifting", NULL};
+    static const char *const patterns[] = {"steady", "bursty", "shifting", "waves", NULL};
     static const char *const verbs[] = {"decide", "acquire", "up-to", "mixed", NULL};
     const char *name = index >= 0 ? known[index].name : "";
     int chosen;

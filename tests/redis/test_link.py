@@ -102,25 +102,45 @@ class Servers(Link):
                 driver.wait_until(lambda: self.d.info("b").connects > 1)
                 self.d.close("b")
 
-    def test_answers_of_another_shape(self):
-        right = [b":0\r\n"] * 9 + [b"$16\r\n" + b"1" * 16 + b"\r\n", b"$16\r\n" + struct.pack("<QQ", 1, 10**9) + b"\r\n"] + [b":1\r\n"] * 3
-        wrong = [b"+OK\r\n", b":1\r\n", b"$-1\r\n", b"$2\r\nab\r\n", b"*0\r\n", b"*-1\r\n", b"*1\r\n*1\r\n:1\r\n", b"*14\r\n" + b":1\r\n" * 14,
-                 b"*14\r\n" + b"$-1\r\n" * 14, b"*14\r\n" + b"$0\r\n\r\n" * 14, b"*13\r\n" + b"".join(right[:-1])]
-        for place in range(len(right)):
-            for other in (b"$-1\r\n", b"+1\r\n", b"*0\r\n", b":-1\r\n", b"$2\r\nab\r\n"):
-                wrong.append(b"*14\r\n" + b"".join(right[:place] + [other] + right[place + 1:]))
-        answers = [b"*14\r\n" + b"".join(right), b"*15\r\n" + b"".join(right) + b"+more\r\n", *wrong]
-        left = list(answers)
+    FIELDS = ([b":0\r\n"] * 9 + [b"$16\r\n" + b"1" * 16 + b"\r\n", b"$16\r\n" + struct.pack("<QQ", 1, 10**9) + b"\r\n"] + [b":1\r\n"] * 3 +
+              [b"<session>", b"<seq>"])
 
+    def answering(self, left):
+        """A server that answers one after the other, naming whom it answers where they say so."""
         def meet(connection):
             for words in commands(connection):
-                connection.sendall(name_of(words[2]) if words[0] == b"SCRIPT" else left.pop(0))
-        with FakeServer(meet) as server:
+                if words[0] == b"SCRIPT":
+                    connection.sendall(name_of(words[2]))
+                else:
+                    whom = b"$32\r\n" + words[5] + b"\r\n", b":" + words[8] + b"\r\n"
+                    connection.sendall(left.pop(0).replace(b"<session>", whom[0]).replace(b"<seq>", whom[1]))
+        return FakeServer(meet)
+
+    def test_answers_of_another_shape(self):
+        right, wrong = self.FIELDS, []
+        for place in range(len(right) - 2):
+            for other in (b"$-1\r\n", b"+1\r\n", b"*0\r\n", b":-1\r\n", b"$2\r\nab\r\n"):
+                wrong.append(b"*16\r\n" + b"".join(right[:place] + [other] + right[place + 1:]))
+        left = [b"*16\r\n" + b"".join(right), b"*17\r\n" + b"".join(right) + b"+more\r\n", *wrong]
+        with self.answering(left) as server:
             self.assertEqual(self.d.raw("r", port=server.port).status, "OK")
-            told = [self.d.ask("r", "x").status for _ in answers]
+            told = [self.d.ask("r", "x").status for _ in range(len(left))]
         self.assertEqual(told, ["OK"] * 2 + ["UNSUPPORTED"] * len(wrong))
         self.assertEqual((server.met, left), (1, []))
         self.each_answered_once()
+
+    def test_answers_for_somebody_else(self):
+        """Whoever is answered what was not meant for him believes nothing from then on: an answer was lost, and all behind it are shifted."""
+        right = self.FIELDS
+        for answer in (b"+OK\r\n", b":1\r\n", b"$-1\r\n", b"*0\r\n", b"*-1\r\n", b"*1\r\n*1\r\n:1\r\n", b"*14\r\n" + b"".join(right[:-2]),
+                       b"*16\r\n" + b"".join(right[:-2]) + b"$32\r\n" + b"0" * 32 + b"\r\n<seq>", b"*16\r\n" + b"".join(right[:-1]) + b":77\r\n",
+                       b"*16\r\n" + b"".join(right[:-2]) + b"<seq><session>", b"*16\r\n" + b"$-1\r\n" * 16):
+            with self.subTest(answer), self.answering([answer, b"*16\r\n" + b"".join(right)]) as server:
+                d = self.driver()
+                self.assertEqual(d.raw("r", port=server.port, backoff_min_ms=1, backoff_max_ms=1).status, "OK")
+                self.assertEqual(d.ask("r", "x").status, "UNAVAILABLE")
+                driver.wait_until(lambda: d.ask("r", "x").status == "OK")
+                self.assertEqual(server.met, 2)
 
     def test_shapes_that_values_and_inspections_do_not_have(self):
         for answer in (b"+OK\r\n", b":1\r\n", b"$-1\r\n", b"*0\r\n", b"*2\r\n:1\r\n:1\r\n", b"*2\r\n$-1\r\n$1\r\na\r\n", b"*2\r\n$1\r\n0\r\n$1\r\na\r\n",

@@ -113,7 +113,10 @@ class Connection:
 
     def reset(self):
         for _, writer in self.ends:
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
+            try:
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
+            except OSError:  # it has ended already
+                continue
             writer.transport.abort()
 
 
@@ -162,7 +165,7 @@ class Proxy:
             self.connections.discard(connection)
 
     def reset(self):
-        for connection in self.connections:
+        for connection in list(self.connections):
             connection.reset()
 
     async def obey(self, order, *words):

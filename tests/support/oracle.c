@@ -44,16 +44,20 @@ static struct oracle_limit lowest_terms(const struct oracle_limit *limit) {
     return (struct oracle_limit){limit->permits / a, limit->period_ns / a, limit->burst};
 }
 
-static struct oracle_verdict judge(struct oracle_log *log, const struct oracle_limit *limit) {
+static struct oracle_verdict judge(struct oracle_log *log, const struct oracle_limit *limit,
+                                   const struct oracle_event *allowances, size_t count) {
     const oracle_amount burst = (oracle_amount)limit->burst * limit->period_ns;
     struct oracle_verdict worst = {.excess = -burst};
     oracle_amount held = 0;
     uint64_t last_ns = 0, since_ns = 0, admitted = 0;
+    size_t next = 0;
     if (log->count > 1) qsort(log->events, log->count, sizeof *log->events, by_time);
     for (size_t i = 0; i < log->count; i++) {
         const struct oracle_event *e = &log->events[i];
         oracle_amount drained = (oracle_amount)(e->time_ns - last_ns) * limit->permits;
         last_ns = e->time_ns;
+        for (; next < count && allowances[next].time_ns < e->time_ns; next++)
+            drained = add(drained, (oracle_amount)allowances[next].permits * limit->period_ns);
         if (drained >= held) held = 0, since_ns = e->time_ns, admitted = 0;
         else held -= drained;
         held = add(held, (oracle_amount)e->permits * limit->period_ns);
@@ -66,12 +70,17 @@ static struct oracle_verdict judge(struct oracle_log *log, const struct oracle_l
     return worst;
 }
 
-struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit) {
+struct oracle_verdict oracle_judge_allowing(struct oracle_log *log, const struct oracle_limit *limit,
+                                            const struct oracle_event *allowances, size_t count) {
     struct oracle_limit lowest = lowest_terms(limit);
-    struct oracle_verdict v = judge(log, &lowest);
+    struct oracle_verdict v = judge(log, &lowest, allowances, count);
     oracle_amount scale = (oracle_amount)(limit->period_ns / lowest.period_ns);
     if (__builtin_mul_overflow(v.excess, scale, &v.excess)) v.excess = most_amount;
     return v;
+}
+
+struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit) {
+    return oracle_judge_allowing(log, limit, NULL, 0);
 }
 
 /* The ideal bucket: exact, in 1/period_ns of a permit. */

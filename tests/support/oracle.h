@@ -57,6 +57,12 @@ void oracle_free(struct oracle_log *log);
 struct oracle_verdict oracle_judge(struct oracle_log *log, const struct oracle_limit *limit);
 
 /*
+ * The same where more was allowed, once each: a window may hold the permits of all allowances from its first event on and before its last. In order of time.
+ */
+struct oracle_verdict oracle_judge_allowing(struct oracle_log *log, const struct oracle_limit *limit,
+                                            const struct oracle_event *allowances, size_t count);
+
+/*
  * The same for a limit that changed; changes in order of time. What is admitted at the very time of a change counts as admitted before it. `excess` is what
  * was admitted beyond an ideal bucket that was full in the beginning; the window is not told.
  */

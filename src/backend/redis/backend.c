@@ -15,7 +15,10 @@ static void refuse(struct fc_redis *r, uint64_t ticket, const flowctl_lease_ask 
 
 static void lent(struct fc_redis *r, struct fc_redis_call *call, const redisReply *from, flowctl_status status) {
     flowctl_lease_reply reply = {.size = sizeof reply, .status = status, .session = call->session, .seq = call->seq};
-    if (status == FLOWCTL_OK && !fc_redis_read_answer(from, &reply)) {
+    if (status == FLOWCTL_OK && !fc_redis_is_answer_to(from, call->session, call->seq)) {
+        fc_redis_lose(r, FLOWCTL_REDIS_OTHER, "an answer is not for what was asked: one was lost on the way");
+        reply.status = FLOWCTL_UNAVAILABLE;
+    } else if (status == FLOWCTL_OK && !fc_redis_read_answer(from, &reply)) {
         fc_redis_note(r, FLOWCTL_REDIS_OTHER, "what the script answers can't be read", SIZE_MAX);
         reply = (flowctl_lease_reply){.size = sizeof reply,
                                       .status = FLOWCTL_UNSUPPORTED,

@@ -354,4 +354,5 @@ if all then
 end
 
 return {dead and 1 or 0, grant, granted, dead and 0 or l.ttl, retry, in_quarantine() and l.quarantine - l.clk + 1 or 0,
-        (s and saved_for_another()) and 1 or 0, l.active, l.clk, identity, l.rate, l.burst, l.ttl, l.version}
+        (s and saved_for_another()) and 1 or 0, l.active, l.clk, identity, l.rate, l.burst, l.ttl, l.version,
+        id, seq}

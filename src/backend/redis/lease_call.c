@@ -44,9 +44,10 @@ static void add_rate(struct fc_redis_arguments *a, flowctl_rate rate) {
     uint64_t terms[2] = {rate.permits, rate.period_ns}, period = rate.period_ns, unit = 1000;
     /* A period that is too long in nanoseconds is taken in microseconds. */
     if (period > EXACT_MAX) unit = 1, period = period / 1000 + (period % 1000 != 0);
-    fc_u128 p = (fc_u128)rate.permits * unit, g = fc_gcd(p, period), q = period / g;
-    p /= g;
-    if (p > EXACT_MAX) {
+    fc_u128 p = (fc_u128)rate.permits * unit, q = period, g = fc_gcd(q, p);
+    if (p / g <= EXACT_MAX) {
+        p /= g, q /= g;
+    } else {
         /* Too fine for a double: the next lower rate with as large terms as fit. */
         fc_u128 less = EXACT_MAX * q / p;
         p = p * less / q;
@@ -115,6 +116,16 @@ static bool read_identity(const redisReply *from, uint64_t *identity) {
     if (from->type != REDIS_REPLY_STRING || from->len != 16 || strspn(from->str, "0123456789abcdef") != 16) return false;
     *identity = strtoull(from->str, NULL, 16);
     return *identity != 0;
+}
+
+/* Answers come in order, and name whom they are for: so that one which was lost on the way, by whatever stands between, does not shift all the others. */
+bool fc_redis_is_answer_to(const redisReply *from, flowctl_session_id session, uint64_t seq) {
+    char name[33];
+    if (from->type != REDIS_REPLY_ARRAY || from->elements < ANSWERS + 2) return false;
+    const redisReply *id = from->element[ANSWERS], *number = from->element[ANSWERS + 1];
+    snprintf(name, sizeof name, "%016" PRIx64 "%016" PRIx64, session.hi, session.lo);
+    return id->type == REDIS_REPLY_STRING && id->len == 32 && memcmp(id->str, name, 32) == 0 &&
+           number->type == REDIS_REPLY_INTEGER && (uint64_t)number->integer == seq;
 }
 
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply) {

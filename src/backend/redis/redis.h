@@ -146,6 +146,8 @@ void fc_redis_add_key(struct fc_redis_arguments *a, const char *prefix, const ch
 /* Whether it can be asked; and the arguments behind the key. */
 flowctl_status fc_redis_check_ask(const flowctl_lease_ask *ask);
 void fc_redis_add_ask(struct fc_redis_arguments *a, const flowctl_lease_ask *ask);
+/* Whether this is the answer to that ask, and no other's. */
+bool fc_redis_is_answer_to(const redisReply *from, flowctl_session_id session, uint64_t seq);
 /* False: not an answer of this script. Fills in all but size, session and seq. */
 bool fc_redis_read_answer(const redisReply *from, flowctl_lease_reply *reply);
 bool fc_redis_read_rate(const redisReply *from, flowctl_rate *rate);

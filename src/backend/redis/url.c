@@ -11,10 +11,12 @@ static flowctl_status refuse(flowctl_error *err, const char *why) {
                    "redis: url: %s; as in redis://user:password@host:6379/0 or redis+unix:///path/of/socket?db=0", why);
 }
 
-static bool is(const UriTextRangeA *part, const char *text) {
-    if (part->first == NULL) return *text == '\0';
-    size_t length = (size_t)(part->afterLast - part->first);
-    return length == strlen(text) && memcmp(part->first, text, length) == 0;
+/* With scheme:// */
+static bool begins(const UriUriA *uri, const char *scheme) {
+    size_t length = strlen(scheme);
+    const UriTextRangeA *own = &uri->scheme;
+    return own->first != NULL && (size_t)(own->afterLast - own->first) == length &&
+           memcmp(own->first, scheme, length) == 0 && strncmp(own->afterLast, "://", 3) == 0;
 }
 
 /* A part of the text, decoded; "" if it is not there; NULL without memory, or if it has a zero byte. */
@@ -98,13 +100,11 @@ flowctl_status fc_redis_url_read(struct fc_redis_settings *s, const char *url, f
     const char *at = NULL;
     flowctl_status status;
     if (uriParseSingleUriA(&uri, url, &at) != URI_SUCCESS) return refuse(err, "it can't be read");
-    if (uri.scheme.first == NULL || strncmp(uri.scheme.afterLast, "://", 3) != 0)
-        status = refuse(err, "it begins with redis:// or redis+unix://");
-    else if (uri.fragment.first != NULL) status = refuse(err, "nothing is known behind #");
+    if (uri.fragment.first != NULL) status = refuse(err, "nothing is known behind #");
     else if (!take_user(s, &uri.userInfo)) status = refuse(err, "the user or password can't be read");
-    else if (is(&uri.scheme, "redis")) status = read_tcp(s, &uri, err);
-    else if (is(&uri.scheme, "redis+unix")) status = read_unix(s, &uri, err);
-    else if (is(&uri.scheme, "rediss")) status = refuse(err, "TLS (rediss) is not known to this version");
+    else if (begins(&uri, "redis")) status = read_tcp(s, &uri, err);
+    else if (begins(&uri, "redis+unix")) status = read_unix(s, &uri, err);
+    else if (begins(&uri, "rediss")) status = refuse(err, "TLS (rediss) is not known to this version");
     else status = refuse(err, "it begins with redis:// or redis+unix://");
     uriFreeUriMembersA(&uri);
     return status;
