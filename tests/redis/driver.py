@@ -87,6 +87,7 @@ def wait_until(condition, seconds=PATIENCE_S):
 
 class Case(unittest.TestCase):
     program, kind, slow_names = sys.argv[1:4]
+    environment = {}
     with open(program, "rb") as file:  # then memory is not given back at once
         instrumented = re.search(rb"__([at])san_init", file.read())
     extra_threads = int(instrumented is not None and instrumented[1] == b"t")  # the thread sanitizer has one of its own
@@ -98,7 +99,7 @@ class Case(unittest.TestCase):
 
     def driver(self, **environment):
         """It has to end well."""
-        driver = Driver(self.program, **environment)
+        driver = Driver(self.program, **self.environment, **environment)
         self.addCleanup(driver.stop)
         self.addCleanup(self.end, driver)
         return driver

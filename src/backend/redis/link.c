@@ -290,11 +290,11 @@ flowctl_status fc_redis_link_open(struct fc_redis *r, flowctl_error *err) {
 
 /* A server that can't deliver its answers drops what it has not read yet: so they are waited for, while they come. */
 static void say_goodbye(struct fc_redis *r) {
-    uint64_t began_ns = monotonic_now(), heard_ns = began_ns, now_ns = began_ns;
+    uint64_t began_ns = monotonic_now(), heard_ns = began_ns;
     while (r->phase == FC_REDIS_READY && !r->doomed && r->sent.first != NULL) {
         const struct fc_redis_call *first = r->sent.first;
         exchange(r, socket_events(r), flowctl_backend_time(&r->base));
-        now_ns = monotonic_now();
+        uint64_t now_ns = monotonic_now();
         if (r->sent.first != first) heard_ns = now_ns;
         if (now_ns - heard_ns >= GOODBYE_NS || now_ns - began_ns >= r->settings.reply_timeout_ns) return;
         ppoll(&(struct pollfd){.fd = r->epoll, .events = POLLIN}, 1, &(struct timespec){.tv_nsec = GOODBYE_NS}, NULL);
