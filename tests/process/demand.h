@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 enum demand_pattern {
-    DEMAND_STEADY,  /* evenly */
-    DEMAND_BURSTY,  /* four times as fast for a while, then not at all */
+    DEMAND_STEADY,   /* evenly */
+    DEMAND_BURSTY,   /* four times as fast for a while, then not at all */
     DEMAND_SHIFTING, /* from nothing to four times as fast, another speed every now and then */
     DEMAND_WAVES     /* four times as fast for a while, then not at all; all processes at the same time */
 };

@@ -16,17 +16,20 @@ LIMIT = "--processes 8 --rate 300 --burst 60 --ttl 500ms --refresh 100ms --ask 8
 # Losses: seldom, for the limit has to be in use again before the next; and short, for what is held has to be valid still.
 LOSS = "--seconds 10 --quiet 3.7 --server-every 1 --longest-outage 0.1 --min-use 0.03 --min-end-use 0.1"
 OTHER = "--seconds 8 --quiet 4.6 --server-every 0.3 --longest-outage 0.6 --min-use 0.05 --min-end-use 0.1"
-PLANTED = "--seconds 7 --quiet 2.5 --server-every 0.3 --longest-outage 0.3 --min-use 0.05"
+# Whoever finds the gap connects anew: the limit is little used as long as there are more.
+GAP = "--seconds 7 --quiet 3 --server-every 0.3 --longest-outage 0.3 --min-use 0.02"
+PLANTED = "--processes 4 --rate 2000 --burst 200 --ttl 300ms --refresh 10ms --ask 2 --demand steady --seconds 7 --quiet 2.5 --server-every 0.3 --longest-outage 0.3 --min-use 0.05"
 
 
 def main():
     sys.path.append(os.path.join(os.path.dirname(RUN), "..", "servers"))
     import redis_faults
     if sys.argv[1:] == ["--list"]:
-        print("\n".join({**redis_faults.FAULTS, **redis_faults.PLANTED}))
+        print("\n".join(redis_faults.ALL))
         return 0
     bin, fault, *more = sys.argv[1:]
-    kind = LOSS if fault in redis_faults.LOSSES else PLANTED if fault in redis_faults.PLANTED else OTHER
+    kinds = {**dict.fromkeys(redis_faults.LOSSES, LOSS), **dict.fromkeys(redis_faults.GAPS, GAP), **dict.fromkeys(redis_faults.PLANTED, PLANTED)}
+    kind = kinds.get(fault, OTHER)
     command = [sys.executable, "-B", RUN, bin, "--backend", "redis:", *LIMIT.format(fault).split(), *kind.split(), *more]
     os.execv(sys.executable, command)
 

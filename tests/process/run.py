@@ -15,7 +15,7 @@ DIRECTORY/faults with the time of CLOCK_BOOTTIME, the clock of all dates here. F
     store   some incarnations' talk with their store is mistreated: lost, repeated, late (sys/fault.h)
     wipe    the file of a file backend is deleted, or cut to nothing; not part of "all", as nothing is lent for a while then
 
-With --backend redis: or valkey: the run has a private server, and besides one fault at a time of the server and one of the network; "servers" is all but the planted ones:
+With --backend redis: or valkey: the run has a private server, and besides one fault at a time of the server and one of the network; "servers" is all but those by name only and the planted ones:
 
 {servers}
 
@@ -44,15 +44,17 @@ from wall_clock import WallClock
 FAULTS = ("kill", "leave", "stop", "fork", "cpu", "skew")
 SHARED_FAULTS = ("store",)  # only where there is a store
 SPECIAL_FAULTS = ("wipe",)  # only by name
-SERVER_FAULTS = {**redis_faults.FAULTS, **redis_faults.PLANTED}
+SERVER_FAULTS = redis_faults.ALL
 PRIVATE_SERVERS = ("redis:", "valkey:")
 RATES = ("drop=20000", "duplicate=50000", "delay=100000,max-delay=80ms", "drop=200000,delay=200000,duplicate=100000,max-delay=400ms",
          "fail=100000", "drop=5000,duplicate=20000,delay=900000,max-delay=15ms")
 DEMANDS = ("steady", "bursty", "shifting")  # drawn; waves are for all or none
 SKEWS_S = (0, 1, -1, 3600, -3600)
 TICK_S = 0.003
+LONGER_MS = 10000  # workers would go on so long if they were not ended
 FORKED_S = 2  # how long a child may outlive its parent
 PATIENCE_S = 20
+END_S = 1  # to be judged, after all has settled
 BUSY = "import time\nend = time.monotonic() + {}\nwhile time.monotonic() < end: pass"
 
 
@@ -188,7 +190,7 @@ class Run:
         self.random = random.Random(options.seed)
         self.started_s = time.monotonic()
         self.counts = dict.fromkeys(options.faults, 0)
-        self.unexpected = 0
+        self.unexpected, self.settled = 0, False
         self.busy = []
         self.deck = []
         self.log_file = open(os.path.join(directory, "faults"), "w", buffering=1)
@@ -197,7 +199,7 @@ class Run:
         self.store = RedisStore(options, self.random, self.log) if options.backend in PRIVATE_SERVERS else None
         # A part of the workers is cut off while the server loses what it holds: so two at a time.
         self.server_faults = [ServerFaults(self, self.store, kinds) for kinds in
-                              ({**redis_faults.SERVER, **redis_faults.PLANTED}, redis_faults.NETWORK)]
+                              ({**redis_faults.SERVER, **redis_faults.PLANTED}, {**redis_faults.NETWORK, **redis_faults.GAPS})]
 
     def log(self, what):
         self.log_file.write(f"{now_ns()} {what}\n")
@@ -219,7 +221,7 @@ class Run:
         command = [os.path.join(o.bin, "worker"), "--log", self.directory, "--name", slot.name, "--backend", self.store.url(slot.number) if self.store else o.backend,
                    "--rate", f"{o.rate // share}/s", "--burst", str(o.burst // share), "--ask", f"{ask}/s",
                    "--costs", str(o.costs), "--verb", o.verb, "--demand", o.demand or self.random.choice(DEMANDS),
-                   "--seed", str(self.random.getrandbits(32)), "--duration", f"{int(self.left_s() * 1000) + 5000}ms"]
+                   "--seed", str(self.random.getrandbits(32)), "--duration", f"{int(max(0, self.left_s()) * 1000) + LONGER_MS}ms"]
         if o.divide:
             command.append("--start-empty")
         command += ["--ttl", o.ttl] + (["--refresh", o.refresh] if o.refresh else [])
@@ -382,7 +384,7 @@ class Run:
         self.log("begin")
         next_fault, settled_s = self.at_s() + min(1, self.options.seconds / 10), None
         quiet = min(self.options.quiet, self.options.seconds / 2)
-        while self.left_s() > 0:
+        while self.left_s() > 0 or not self.has_shown_its_end(settled_s):
             new_ones = self.left_s() > quiet
             self.look_after_all(new_ones)
             if new_ones and self.options.faults and self.at_s() >= next_fault:
@@ -390,13 +392,17 @@ class Run:
                 next_fault = self.at_s() + self.random.expovariate(1 / self.options.every)
             if not new_ones and settled_s is None and not any(faults.under_way() for faults in self.server_faults):
                 settled_s = self.at_s() + self.settling_s()
-            if settled_s is not None and self.at_s() >= settled_s:
+            if settled_s is not None and not self.settled and self.at_s() >= settled_s:
                 self.log("settled")
-                settled_s = math.inf
+                self.settled = True
         self.log("end")
         self.end_all()
         if "fork" in self.options.faults:
             time.sleep(max(0, FORKED_S - quiet))
+
+    def has_shown_its_end(self, settled_s):
+        """A run whose end is judged lasts until there is something to be judged."""
+        return self.options.min_end_use == 0 or (settled_s is not None and self.at_s() >= settled_s + END_S)
 
     def settling_s(self):
         """A backend waits the longer before it tries again, the longer it was in vain; then the store may lend nothing for 1.75 x ttl."""
@@ -431,14 +437,14 @@ def check(options, directory, rates=1, bursts=1):
     return subprocess.run(checker, check=False).returncode
 
 
-def judge(options, directory):
+def judge(options, counts, directory):
     status = check(options, directory)
     if options.planted is None:
         return status
     print(f"{options.planted} was planted: the limit {'was exceeded, as it had to be' if status == 1 else 'WAS NOT EXCEEDED'}", flush=True)
     if status != 1:
         return status or 5
-    rates, bursts = redis_faults.PLANTED_BOUNDS[options.planted]
+    rates, bursts = redis_faults.PLANTED_BOUNDS[options.planted](counts[options.planted])
     print(f"by what it may do at most: {rates} x the rate, {bursts} x the burst", flush=True)
     return check(options, directory, rates, bursts)
 
@@ -462,7 +468,7 @@ def main():
     try:
         run.go()
         print("faults: " + (", ".join(f"{count} {kind}" for kind, count in run.counts.items() if count) or "none"), flush=True)
-        status = judge(options, directory)
+        status = judge(options, run.counts, directory)
         if status == 0 and run.unexpected:
             status = 4
     except KeyboardInterrupt:

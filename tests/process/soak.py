@@ -13,20 +13,40 @@ import subprocess
 import sys
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "servers"))
+
+import binaries
+import redis_faults
+
 RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "run.py")
 LONGEST_RUN_S = 60
+
+
+def has_valkey():
+    try:
+        return bool(binaries.find("valkey"))
+    except binaries.NotFound:
+        return False
+
+
+HAS_VALKEY = has_valkey()
 
 
 def draw(chance, seconds):
     """Options of a run."""
     rate = chance.choice((20, 200, 2000, 2000, 20000))
     ttl_ms = chance.choice((100, 300, 1000, 3000))
-    return ["--seconds", f"{seconds:.0f}", "--seed", str(chance.getrandbits(32)), "--backend", "file:",
+    backend = chance.choice(("file:", "redis:", "redis:", "valkey:" if HAS_VALKEY else "redis:"))
+    faults = ("all", "all", "all,wipe", "kill", "stop", "store", "fork,kill", "none")
+    if backend != "file:":
+        faults = ("all,servers", "all,servers", "servers", "kill,stop," + ",".join(chance.sample(sorted(redis_faults.FAULTS), 3)), "all")
+    return ["--seconds", f"{seconds:.0f}", "--seed", str(chance.getrandbits(32)), "--backend", backend,
             "--processes", str(chance.choice((2, 3, 5, 8))), "--rate", str(rate),
             "--burst", str(max(5, int(rate * chance.choice((0.01, 0.1, 0.1, 0.5))))), "--costs", str(chance.choice((1, 1, 1, 3, 5))),
             "--ttl", f"{ttl_ms}ms", "--refresh", f"{chance.choice((2, 10, ttl_ms // 4))}ms", "--ask", str(chance.choice((0.5, 2, 2, 10))),
-            "--longest-stop", str(chance.choice((0.5, 3, 10))), "--every", str(chance.choice((0.2, 0.5, 2))),
-            "--faults", chance.choice(("all", "all", "all,wipe", "kill", "stop", "store", "fork,kill", "none"))]
+            "--longest-stop", str(chance.choice((0.5, 3, 10))), "--every", str(chance.choice((0.2, 0.5, 2))), "--faults", chance.choice(faults),
+            "--longest-outage", str(chance.choice((0.1, 1, 10))), "--server-every", str(chance.choice((0.2, 1, 4))),
+            *chance.choice(((), (), ("--demand", "waves")))]
 
 
 def main():

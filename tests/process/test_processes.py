@@ -234,7 +234,8 @@ class Faults(Temporary):
         self.assertIn("ended with status 2", text)
 
     def test_faults_need_what_they_are_done_to(self):
-        for options in (["--faults", "store"], ["--faults", "wipe"], ["--faults", "odd"], ["--faults", "all,wipe", "--backend", "memory:"]):
+        for options in (["--faults", "store"], ["--faults", "wipe"], ["--faults", "odd"], ["--faults", "all,wipe", "--backend", "memory:"],
+                        ["--faults", "flush"], ["--faults", "servers", "--backend", "file:"], ["--faults", "two-masters,restore", "--backend", "redis:"]):
             run = self.start("--seconds", "1", *options)
             self.assertIn("--faults", run.communicate(timeout=PATIENCE_S)[0])
             self.assertEqual(run.returncode, 2, options)
