@@ -371,7 +371,7 @@ static void decorators_wait_as_what_is_inside(void **state) {
     assert_ptr_equal(flowctl_backend_instance(b, &ops), script.base);
     flowctl_limiter *l = create_slow(b);
     AWAIT(shared_info(l).state == FLOWCTL_LEASE_ACTIVE);
-    assert_true(atomic_load(&line.waits) != 0);
+    AWAIT(atomic_load(&line.waits) != 0);
     flowctl_limiter_destroy(l);
     flowctl_backend_destroy(b);
     b = open_ops(flowctl_fault_backend(), &fault, FLOWCTL_DRIVE_POLL);
