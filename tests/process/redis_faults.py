@@ -315,7 +315,7 @@ NETWORK = {
     "net-refuse": net_refuse,
 }
 FAULTS = {**SERVER, **NETWORK}
-# By name only. No network does this, TCP sees to it; some middlemen may. The limit must hold; a member may get nothing from then on.
+# By name only. No network does this, TCP sees to it; some middlemen may. Whoever finds the gap, since an answer names whom it is for, connects anew.
 GAPS = {"net-gap": told(on_network("replies", "drop"), "by name only: replies are lost, and the connection goes on without them")}
 
 # By name only. The limit is exceeded then, and has to be found so: with what is documented for each time, of (rate, burst) so many at most.
