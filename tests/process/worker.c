@@ -29,6 +29,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +56,12 @@ struct worker {
     unsigned forks;
 };
 
-static volatile sig_atomic_t ending, fork_wanted;
+/* Atomic: a signal may be handled by a backend's thread. */
+static atomic_bool ending, fork_wanted;
 
 static void note(int number) {
-    if (number == SIGUSR1) fork_wanted = 1;
-    else ending = 1;
+    if (number == SIGUSR1) fork_wanted = true;
+    else ending = true;
 }
 
 /* Who starts a worker may block these, so that none comes before this. */
@@ -150,7 +152,7 @@ static bool reap(struct worker *w, int flags) {
 
 static void fork_if_wanted(struct worker *w) {
     if (!reap(w, WNOHANG) || !fork_wanted) return;
-    fork_wanted = 0;
+    fork_wanted = false;
     w->forks++;
     w->child = fork();
     if (w->child == 0) be_child(w);
