@@ -10,7 +10,7 @@
  * Limiters of one id at one store are one limit: burst and rate hold for the sum of all of them, in all processes. What a backend can do is told by its
  * capability bits; a limiter that needs more is refused at create, by name.
  *
- * THREADS. By default each open backend has one thread of its own, which asks and is answered; decisions never wait for it. With FLOWCTL_DRIVE_POLL there is
+ * THREADS. By default each open backend has one thread of its own, which asks and is answered, and handles no signals; decisions never wait for it. With FLOWCTL_DRIVE_POLL there is
  * none, and the program calls flowctl_backend_poll from its event loop, as often as it says, and whenever flowctl_backend_descriptor is readable. All functions
  * here: any thread.
  *

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "core/leased.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -238,6 +239,17 @@ fail:
     return NULL;
 }
 
+/* The thread handles no signals: a handler of the program's must not run with what the thread has locked. But for those of its own faults. */
+static bool start_thread(flowctl_backend *b) {
+    sigset_t none, before;
+    sigfillset(&none);
+    sigdelset(&none, SIGSEGV), sigdelset(&none, SIGBUS), sigdelset(&none, SIGFPE), sigdelset(&none, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &none, &before);
+    bool started = pthread_create(&b->thread, NULL, run, b) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 flowctl_status flowctl_backend_open(const flowctl_backend_options *options, flowctl_backend **backend, flowctl_error *err) {
     flowctl_allocator allocator;
     if (backend == NULL)
@@ -258,7 +270,7 @@ flowctl_status flowctl_backend_open(const flowctl_backend_options *options, flow
     if (b->waits && b->ops->descriptor != NULL && b->drive == FLOWCTL_DRIVE_POLL)
         b->descriptor = b->ops->descriptor(b->instance);
     fc_fork_enter(b);
-    if (b->drive == FLOWCTL_DRIVE_THREAD && pthread_create(&b->thread, NULL, run, b) != 0) {
+    if (b->drive == FLOWCTL_DRIVE_THREAD && !start_thread(b)) {
         fc_fork_leave(b);
         b->ops->close(b->instance);
         status = fc_fail(err, FLOWCTL_SYSTEM, FC_NO_TEXT, "backend \"%.40s\": the system gives no thread", b->ops->name);

@@ -5,6 +5,8 @@
 #include <flowctl/sys/fault.h>
 #include <flowctl/sys/trace.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -20,6 +22,7 @@ static struct line {
     _Atomic unsigned waits, interrupts;
     _Atomic unsigned heard; /* what came by the socket */
     _Atomic uint64_t until_ns;
+    sigset_t mask;   /* of the thread that waits */
     bool asks_again; /* each poll asks for another */
 } line;
 
@@ -49,6 +52,7 @@ static void line_down(void) { close(line.interrupt), close(line.socket), close(l
 
 static void line_wait(flowctl_backend_base *base, uint64_t until_ns) {
     uint64_t now_ns = flowctl_backend_time(base), left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+    pthread_sigmask(SIG_BLOCK, NULL, &line.mask);
     atomic_store(&line.until_ns, until_ns);
     atomic_fetch_add(&line.waits, 1);
     readable(line.both, left_ns > 1000000 * MS ? -1 : (int)((left_ns + MS - 1) / MS));
@@ -217,6 +221,25 @@ static void slots_are_called_by_the_thread_that_waits(void **state) {
 }
 
 /* ---- an event loop ---- */
+
+static void the_thread_handles_no_signals(void **state) {
+    (void)state;
+    struct script script = {.base = NULL};
+    flowctl_backend_ops ops = line_ops();
+    sigset_t before, after;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    line_up();
+    flowctl_backend *b = open_ops(&ops, &script, FLOWCTL_DRIVE_THREAD);
+    AWAIT(atomic_load(&line.waits) != 0);
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    for (int n = 1; n < 32; n++) assert_int_equal(sigismember(&after, n), sigismember(&before, n));
+    flowctl_backend_destroy(b); /* joins it: what it wrote can be read */
+    const int blocked[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCHLD, SIGPIPE},
+              open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof blocked / sizeof *blocked; i++) assert_true(sigismember(&line.mask, blocked[i]) == 1);
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) assert_true(sigismember(&line.mask, open[i]) == 0);
+    line_down();
+}
 
 static void a_descriptor_is_for_those_who_poll(void **state) {
     (void)state;
@@ -457,6 +480,7 @@ int main(void) {
         cmocka_unit_test(many_may_ask_at_once),
         cmocka_unit_test(a_poll_that_asks_for_another_gets_it),
         cmocka_unit_test(slots_are_called_by_the_thread_that_waits),
+        cmocka_unit_test(the_thread_handles_no_signals),
         cmocka_unit_test(a_descriptor_is_for_those_who_poll),
         cmocka_unit_test(who_is_short_makes_it_readable),
         cmocka_unit_test(what_comes_by_the_line_makes_it_readable),
